@@ -1,0 +1,45 @@
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+# What `make eval-all` evaluates. Without variables: the bundled models on the bundled data.
+MODELS  ?=
+DATA    ?=
+TASKS   ?= vqav2,gqa,pope,mme
+RESULTS ?= results
+
+STAMP     := $(VENV)/.stamp
+STAMP_DEV := $(VENV)/.stamp-dev
+
+# One recipe for both stamps: pip obeys whatever the user's pip is configured to do.
+define install
+$(PYTHON) -m venv $(VENV)
+$(BIN)/python -m pip install --quiet --upgrade pip
+$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable "$(1)"
+touch $@
+endef
+
+.PHONY: install test test-all lint eval-all leaderboard demo-model clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(call install,.)
+
+$(STAMP_DEV): pyproject.toml constraints.txt
+	$(call install,.[dev])
+	touch $(STAMP)
+
+test: $(STAMP_DEV)
+	$(BIN)/python -m pytest -q tests
+
+test-all: $(STAMP_DEV)
+	$(BIN)/python -m pytest -q -m "slow or not slow" tests
+
+lint: $(STAMP_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,236 @@
+"""Benchmark files: finding them under the data root and reading them row by row.
+
+Rows know where they came from, so a wrong or missing field is reported with file and line.
+Nothing outside the data root is read. Images are left to `images.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvlm_eval.errors import DataError, MissingData
+from lvlm_eval.schema import JSON
+
+_DECODER = json.JSONDecoder()
+_SPACE = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One JSON object of a benchmark file, with the file and line it stands at."""
+
+    values: Mapping[str, JSON]
+    origin: str
+
+    def get(self, key: str) -> JSON:
+        """The field, or None where it is absent."""
+        return self.values.get(key)
+
+    def text(self, key: str) -> str:
+        value = self._field(key)
+        if not isinstance(value, str):
+            raise DataError(f"{self.origin}: {key!r} must be text, got {_short(value)}")
+        return value
+
+    def integer(self, key: str) -> int:
+        value = self._field(key)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise DataError(f"{self.origin}: {key!r} must be an integer, got {_short(value)}")
+        return value
+
+    def identifier(self, key: str) -> str:
+        """An id as text; benchmarks write them as numbers or as strings."""
+        value = self._field(key)
+        if isinstance(value, bool) or not isinstance(value, (int, str)) or value == "":
+            raise DataError(f"{self.origin}: {key!r} must be an id, got {_short(value)}")
+        return str(value)
+
+    def items(self, key: str) -> list[JSON]:
+        value = self._field(key)
+        if not isinstance(value, list):
+            raise DataError(f"{self.origin}: {key!r} must be a list, got {_short(value)}")
+        return value
+
+    def row(self, key: str) -> Row:
+        return self._as_row(self._field(key), key)
+
+    def rows(self, key: str) -> list[Row]:
+        return [self._as_row(v, f"{key}[{i}]") for i, v in enumerate(self.items(key))]
+
+    def _field(self, key: str) -> JSON:
+        if key not in self.values:
+            raise DataError(f"{self.origin}: {key!r} is missing")
+        return self.values[key]
+
+    def _as_row(self, value: JSON, key: str) -> Row:
+        if not isinstance(value, dict):
+            raise DataError(f"{self.origin}: {key!r} must be an object, got {_short(value)}")
+        return Row(value, self.origin)
+
+
+def locate(root: Path, *candidates: str) -> Path | None:
+    """The first of the relative paths that exists under the data root, None if none does."""
+    for candidate in candidates:
+        path = inside(root, candidate)
+        if path.exists():
+            return path
+    return None
+
+
+def require(root: Path, task: str, *candidates: str) -> Path:
+    """As `locate`, but a missing file is an error that names every place looked at."""
+    path = locate(root, *candidates)
+    if path is None:
+        wanted = " or ".join(str(root / candidate) for candidate in candidates)
+        raise MissingData(f"{task}: no data: put the benchmark's file at {wanted}")
+    return path
+
+
+def inside(root: Path, relative: str, origin: str = "") -> Path:
+    """The path under the root; an error where it leads out of it (`..`, absolute)."""
+    relative_path = Path(relative)
+    if relative_path.is_absolute() or ".." in relative_path.parts or "\0" in relative:
+        where = f"{origin}: " if origin else ""
+        raise DataError(
+            f"{where}path {relative!r} leaves the data root {root}; only files under it are read"
+        )
+    return root / relative_path
+
+
+def read_text(path: Path) -> str:
+    """The file's text, UTF-8 with or without a byte order mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise MissingData(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """The rows of a file with one JSON object a line; blank lines are skipped."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            yield _object(_parse(line, path, number), f"{path}:{number}")
+
+
+def read_array(path: Path, key: str | None = None) -> Iterator[Row]:
+    """The objects of a JSON list: the whole document, or the list under `key` of its object."""
+    text = read_text(path)
+    position = _skip(text, 0) if key is None else _find_key(text, key, path)
+    if text[position : position + 1] != "[":
+        where = "the document" if key is None else repr(key)
+        raise DataError(f"{path}:{_line(text, position)}: {where} must be a list")
+    line, counted = 1, 0
+    for start, value in _elements(text, position, path):
+        line, counted = line + text.count("\n", counted, start), start
+        yield _object(value, f"{path}:{line}")
+
+
+def read_mapping(path: Path) -> Iterator[tuple[str, Row]]:
+    """The entries of a JSON object of objects, in order; a repeated key is an error."""
+    text = read_text(path)
+    seen: set[str] = set()
+    line, counted = 1, 0
+    for start, key, value in _entries(text, path):
+        line, counted = line + text.count("\n", counted, start), start
+        if key in seen:
+            raise DataError(f"{path}:{line}: id {key!r} occurs twice; one would hide the other")
+        seen.add(key)
+        yield key, _object(value, f"{path}:{line}")
+
+
+def _object(value: JSON, origin: str) -> Row:
+    if not isinstance(value, dict):
+        raise DataError(f"{origin}: must be an object, got {_short(value)}")
+    return Row(value, origin)
+
+
+def _parse(line: str, path: Path, number: int) -> JSON:
+    try:
+        value: JSON = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{number}: not JSON: {error.msg}") from None
+    return value
+
+
+def _find_key(text: str, key: str, path: Path) -> int:
+    """Where the value of `key` starts in the top-level object."""
+    for start, found, _ in _entries(text, path, stop_at=key):
+        if found == key:
+            return start
+    raise DataError(f"{path}:1: the object has no {key!r}")
+
+
+def _entries(text: str, path: Path, stop_at: str | None = None) -> Iterator[tuple[int, str, JSON]]:
+    """Position, key and value of each entry of the top-level object.
+
+    With `stop_at`, the position is where that key's value starts, and it is not read.
+    """
+    position = _expect(text, 0, "{", path)
+    while text[position : position + 1] != "}":
+        key_position = position
+        key, position = _value(text, position, path)
+        if not isinstance(key, str):
+            raise DataError(f"{path}:{_line(text, key_position)}: not JSON: expected a key")
+        position = _expect(text, position, ":", path)
+        if key == stop_at:
+            yield position, key, None
+            return
+        value, position = _value(text, position, path)
+        yield key_position, key, value
+        position = _comma(text, position, "}", path)
+
+
+def _elements(text: str, position: int, path: Path) -> Iterator[tuple[int, JSON]]:
+    """Position and value of each element of the list that starts at `position`."""
+    position = _expect(text, position, "[", path)
+    while text[position : position + 1] != "]":
+        start = position
+        value, position = _value(text, position, path)
+        yield start, value
+        position = _comma(text, position, "]", path)
+
+
+def _value(text: str, position: int, path: Path) -> tuple[JSON, int]:
+    try:
+        value, end = _DECODER.raw_decode(text, position)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    return value, _skip(text, end)
+
+
+def _comma(text: str, position: int, closing: str, path: Path) -> int:
+    if text[position : position + 1] == closing:
+        return position
+    position = _expect(text, position, ",", path)
+    if text[position : position + 1] == closing:
+        raise DataError(f"{path}:{_line(text, position)}: not JSON: a comma before {closing!r}")
+    return position
+
+
+def _expect(text: str, position: int, character: str, path: Path) -> int:
+    position = _skip(text, position)
+    if text[position : position + 1] != character:
+        raise DataError(f"{path}:{_line(text, position)}: not JSON: expected {character!r}")
+    return _skip(text, position + 1)
+
+
+def _skip(text: str, position: int) -> int:
+    while position < len(text) and text[position] in _SPACE:
+        position += 1
+    return position
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+def _short(value: JSON) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,340 @@
+"""The values that travel through lvlm_eval, from a benchmark's file to a table's cell.
+
+All are frozen, slotted and picklable; none has behaviour beyond its own invariants.
+This module imports nothing of ours and nothing heavy: nearly every other module imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+JSON: TypeAlias = "None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]"
+Finish = Literal["stop", "length", "error"]
+Mode = Literal["normal", "blind", "mismatched"]
+Assurance = Literal["certified", "checked", "declared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture of a prompt: a file or its bytes.
+
+    `digest` (SHA-256 of the file's bytes, hex) is empty until the run has read the file;
+    samples are made, and answers marked, without opening any image.
+    """
+
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (self.data is None):
+            raise ValueError("an Image is either a path or bytes")
+
+
+Part: TypeAlias = "str | Image"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one speaker says: text and images in the order shown."""
+
+    role: Literal["user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A conversation, ending with the user's turn, that asks for one answer."""
+
+    turns: tuple[Turn, ...]
+    system: str = ""
+
+    @classmethod
+    def user(cls, *parts: Part) -> Prompt:
+        """The usual prompt: one user turn."""
+        return cls((Turn("user", parts),))
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images of all turns, in the order shown."""
+        return tuple(p for turn in self.turns for p in turn.parts if isinstance(p, Image))
+
+    @property
+    def text(self) -> str:
+        """The text of all turns joined by newlines, images left out."""
+        texts = (p for turn in self.turns for p in turn.parts if isinstance(p, str))
+        return "\n".join(texts)
+
+    def map_images(self, change: Callable[[Image], Image | None]) -> Prompt:
+        """The same prompt with each image replaced, or left out where `change` gives None."""
+        turns = []
+        for turn in self.turns:
+            parts = (change(p) if isinstance(p, Image) else p for p in turn.parts)
+            turns.append(replace(turn, parts=tuple(p for p in parts if p is not None)))
+        return replace(self, turns=tuple(turns))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a model gets of a sample: never the target."""
+
+    question_id: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question of a benchmark with all that is needed to mark its answer.
+
+    question_id: unique over the task; the same whatever layout the data came in.
+    target:      None where the benchmark's server keeps it.
+    facts:       what a scorer needs besides the target (ten answers, options, boxes).
+    groups:      breakdown axis to row, e.g. {"split": "random"}.
+    cluster:     dependent samples share it, e.g. the image's name.
+    aliases:     other ids by which published answer files name this question.
+    origin:      file and line (or entry) that it was read from, for error messages.
+    """
+
+    question_id: str
+    prompt: Prompt
+    target: JSON
+    facts: Mapping[str, JSON] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = ""
+    aliases: tuple[str, ...] = ()
+    origin: str = ""
+
+    @property
+    def request(self) -> Request:
+        return Request(self.question_id, self.prompt)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How an answer is drawn. Temperature 0 is greedy; `seed` matters only above it."""
+
+    max_new_tokens: int = 128
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
+        if self.temperature < 0:
+            raise ValueError(f"temperature must not be negative, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A model's answer. After an error `text` is empty and `error` has kind and message."""
+
+    question_id: str
+    text: str
+    finish: Finish
+    new_tokens: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The mark of one answer.
+
+    values: named item scores; "correct" in [0, 1] where the benchmark has one.
+    answer: what was read out of the text; None if nothing could be read.
+    read:   how it was read, in a few words.
+    """
+
+    values: Mapping[str, float]
+    answer: str | None
+    read: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A question, its answer and the mark."""
+
+    sample: Sample
+    response: Response
+    score: Score
+
+
+Tally: TypeAlias = Mapping[str, float]
+Metrics: TypeAlias = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """One way of marking a benchmark.
+
+    score:    marks one answer.
+    tally:    sums over the records of one cluster; sums of clusters add up.
+    finish:   metrics of the summed tallies; NaN where a metric has no value.
+    headline: the metric that stands for the whole.
+    scale:    factor from the stored unit to the one that papers print.
+    official: all records of a task to the figures in the exact form of the code that the
+              variant is named after; certificates compare it leaf by leaf.
+    why:      in what the rule differs from the headline's, in one sentence.
+    """
+
+    score: Callable[[Sample, Response], Score]
+    tally: Callable[[Sequence[Record]], Tally]
+    finish: Callable[[Tally], dict[str, float]]
+    headline: str
+    official: Callable[[Sequence[Record]], dict[str, JSON]]
+    scale: float = 1.0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A benchmark: where its questions are, how they are asked and how answers are marked.
+
+    samples:   data root to samples in canonical order; opens no image; raises DataError.
+    primary:   the variant that gives the headline: the figure of the paper's own table.
+    variants:  every known scorer by the name that its recorded vectors give it.
+    assurance: "certified" by recorded vectors, "checked" against the authors' rule, "declared".
+    shown:     metrics that the report prints below the headline, in this order.
+    expected:  metrics that a complete copy of the data has; absent ones make it partial.
+    """
+
+    name: str
+    version: int
+    title: str
+    decoding: Decoding
+    samples: Callable[[Path], Iterator[Sample]]
+    primary: str
+    variants: Mapping[str, Scorer]
+    assurance: Assurance = "declared"
+    licence: str = ""
+    shown: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.primary not in self.variants:
+            raise ValueError(f"{self.name}: primary {self.primary!r} is not among its variants")
+
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer of the headline."""
+        return self.variants[self.primary]
+
+
+class Model(Protocol):
+    """Anything that answers requests; answers may come in any order, one for each request."""
+
+    @property
+    def name(self) -> str: ...
+
+    def describe(self) -> dict[str, str]:
+        """What identifies the answers: weights digest under "weights", dtype, routing, device."""
+        ...
+
+    def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
+        """Answers, as soon as each is known. A failed one has finish "error"; none is left out."""
+        ...
+
+
+@runtime_checkable
+class Baseline(Protocol):
+    """A reference point that may see the targets. No model under test has this method."""
+
+    def fit(self, samples: Sequence[Sample]) -> Model:
+        """The model that answers these samples without looking at their images."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What identifies a run: `run.json` without its provenance. Its digest names the folder."""
+
+    model: str
+    adapter: str
+    settings: Mapping[str, str]
+    weights: str
+    mode: Mode = "normal"
+    overrides: Mapping[str, JSON] = field(default_factory=dict)
+    judge: str = ""
+    protocol: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """What identifies the questions of a run's task: `task.json`."""
+
+    task: str
+    version: int
+    data_digest: str
+    prompt_digest: str
+    decoding: Decoding
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric with its 95 % interval, in the stored unit; None where it has no value."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A task's result: `summary.json`.
+
+    n: answers marked; failed: no answer after all attempts; unparsed: marked, but nothing
+    could be read; unjudged: answered, but without a target or judge; cut: ended by length.
+    total: questions of the data; asked: those that this run wanted (--limit).
+    headline: a key of metrics; scale: factor to the paper's unit; shown: metrics to print.
+    variants: other scorers' headline figures, already in the paper's unit, with the reason.
+    absent: metrics that this copy of the data could not give.
+    """
+
+    task: str
+    version: int
+    headline: str
+    scale: float
+    metrics: Mapping[str, Estimate]
+    variants: Mapping[str, Estimate]
+    why: Mapping[str, str]
+    shown: tuple[str, ...]
+    absent: tuple[str, ...]
+    n: int
+    asked: int
+    total: int
+    failed: int
+    unparsed: int
+    unjudged: int
+    cut: int
+    seconds: float
+    certified: Assurance
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of a table, in the paper's unit, with what it stands on."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    failed: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures by row and column; a missing cell is a question never asked."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Cell]
+    notes: tuple[str, ...] = ()
