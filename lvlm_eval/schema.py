@@ -313,8 +313,24 @@ class Summary:
     unparsed: int
     unjudged: int
     cut: int
-    seconds: float
     certified: Assurance
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run's task took, over all its starts: `cost.json`. Never part of a result."""
+
+    questions: int
+    new_tokens: int
+    seconds: float
+    retries: int
+    workers: int
+    peak_memory_mib: float
+    device: str
+
+    @property
+    def questions_per_second(self) -> float:
+        return self.questions / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
