@@ -11,7 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-JSON: TypeAlias = "None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]"
+from typing_extensions import TypeAliasType
+
+# A named alias, not a plain one: readers that check JSON by type need the recursion's name.
+JSON = TypeAliasType(
+    "JSON", "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+)
 Finish = Literal["stop", "length", "error"]
 Mode = Literal["normal", "blind", "mismatched"]
 Assurance = Literal["certified", "checked", "declared"]
@@ -266,11 +271,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """What identifies the questions of a run's task: `task.json`."""
+    """What identifies the questions of a run's task: `task.json`.
+
+    data_digest:   over the canonical samples: ids, prompts, targets, facts, groups, image names.
+    image_digest:  over the images' bytes; empty where answers made elsewhere were marked
+                   without opening any.
+    prompt_digest: over the prompts alone, as the model got them.
+    """
 
     task: str
     version: int
     data_digest: str
+    image_digest: str
     prompt_digest: str
     decoding: Decoding
     samples: int

@@ -1,0 +1,116 @@
+"""A run's folder: the only place that writes under `results/`.
+
+    <model>/<run-id>/run.json          what was asked of which model; its digest is the run-id
+    <model>/<run-id>/<task>/           one TaskStore
+
+A folder holds one run for ever: opening it for another is a RunMismatch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lvlm_eval.durable import parse, read_json, write_json
+from lvlm_eval.errors import RunMismatch, StoreError
+from lvlm_eval.schema import JSON, Run
+from lvlm_eval.task_store import TaskStore
+
+RUN_ID_LENGTH = 12
+
+
+def digest_of_json(value: JSON) -> str:
+    """SHA-256 (hex) of the value's canonical JSON text."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fingerprint(run: Run) -> str:
+    """The digest of all that makes a run's answers; tasks, limits and workers are left out."""
+    return digest_of_json(asdict(run))
+
+
+def folder_name(name: str) -> str:
+    """A model's name as a folder's: anything unusual becomes a dash."""
+    return re.sub(r"[^\w.@+-]+", "-", name).strip("-.") or "model"
+
+
+@dataclass(frozen=True, slots=True)
+class _RunFile:
+    asked: Run
+    fingerprint: str
+    provenance: Mapping[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStore:
+    """One run on disk."""
+
+    folder: Path
+    run: Run
+    provenance: Mapping[str, JSON]
+
+    @classmethod
+    def create(cls, results: Path, run: Run, provenance: Mapping[str, JSON]) -> RunStore:
+        """The run's store under `results`; a folder that is already there is gone on with."""
+        folder = results / folder_name(run.model) / fingerprint(run)[:RUN_ID_LENGTH]
+        if (folder / "run.json").exists():
+            return cls._same(folder, run)
+        if folder.exists() and any(folder.iterdir()):
+            raise StoreError(
+                f"{folder} has files but no run.json; remove the folder to start afresh"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        described = _RunFile(run, fingerprint(run), provenance)
+        write_json(folder / "run.json", asdict(described))
+        return cls(folder, run, provenance)
+
+    @classmethod
+    def open(cls, folder: Path) -> RunStore:
+        """The run that a folder holds; StoreError if there is none or it was tampered with."""
+        file = folder / "run.json"
+        if not file.exists():
+            raise StoreError(f"{folder} is no run: it has no run.json")
+        described = parse(_RunFile, read_json(file), str(file))
+        run = described.asked
+        if described.fingerprint != fingerprint(run):
+            raise RunMismatch(
+                f"{file}: its fingerprint does not fit what it says was asked; the file was "
+                "changed by hand: restore it, or remove the folder to start afresh"
+            )
+        return cls(folder, run, described.provenance)
+
+    @classmethod
+    def _same(cls, folder: Path, run: Run) -> RunStore:
+        store = cls.open(folder)
+        if store.run != run:
+            there, here = asdict(store.run), asdict(run)
+            differing = ", ".join(key for key in here if here[key] != there[key])
+            raise RunMismatch(
+                f"{folder} holds a run with another {differing}; give another --name or "
+                "--results, or remove the folder to start afresh"
+            )
+        return store
+
+    @property
+    def run_id(self) -> str:
+        return fingerprint(self.run)[:RUN_ID_LENGTH]
+
+    def task(self, label: str) -> TaskStore:
+        """The store of one task; `label` is its name, with `@demo` for the bundled data."""
+        return TaskStore(self.folder / label)
+
+    def tasks(self) -> list[TaskStore]:
+        """The stores of all tasks asked so far, by name."""
+        return [TaskStore(file.parent) for file in sorted(self.folder.glob("*/task.json"))]
+
+
+def find_runs(results: Path) -> list[RunStore]:
+    """All runs under a results folder (or the one that the folder is), by model and run-id."""
+    if (results / "run.json").exists():
+        return [RunStore.open(results)]
+    return [RunStore.open(file.parent) for file in sorted(results.glob("*/*/run.json"))]

@@ -1,0 +1,153 @@
+"""The answers and marks of one task of a run.
+
+task.json           which questions; its values are the task's fingerprint
+responses*.jsonl    one line an answer, appended as it comes; a file a worker
+scores.jsonl        one line a marked answer, in sample order
+summary.json        the metrics with their intervals
+cost.json           time and tokens; never part of a result
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lvlm_eval.durable import LineWriter, parse, read_json, read_lines, write_json, write_lines
+from lvlm_eval.errors import RunMismatch, StoreError
+from lvlm_eval.schema import (
+    JSON,
+    Cost,
+    Record,
+    Response,
+    Summary,
+    Tally,
+    TaskRun,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLine:
+    """One line of `scores.jsonl`, all that tables and comparisons need of an answer.
+
+    tally: the sums of the whole cluster on its first line, empty on the others, so that
+    adding up lines gives the sums of any set of clusters.
+    """
+
+    question_id: str
+    values: Mapping[str, float]
+    answer: str | None
+    read: str
+    target: JSON
+    groups: Mapping[str, str]
+    cluster: str
+    tally: Tally
+
+    @classmethod
+    def of(cls, record: Record, tally: Tally) -> ScoreLine:
+        sample, score = record.sample, record.score
+        return cls(
+            sample.question_id,
+            score.values,
+            score.answer,
+            score.read,
+            sample.target,
+            sample.groups,
+            sample.cluster,
+            tally,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStore:
+    """One task's folder."""
+
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        """The task's name, with `@demo` for the bundled data."""
+        return self.folder.name
+
+    def begin(self, task_run: TaskRun) -> None:
+        """Write `task.json`, or make sure that the one there says the same."""
+        file = self.folder / "task.json"
+        if not file.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_json(file, asdict(task_run))
+            return
+        there, here = asdict(self.task_run()), asdict(task_run)
+        differing = [key for key in here if here[key] != there[key]]
+        if differing:
+            changes = ", ".join(f"{key} ({there[key]} there, {here[key]} now)" for key in differing)
+            raise RunMismatch(
+                f"{self.folder} holds answers to other questions: it differs in {changes}; give "
+                "another --results, or remove the folder to start afresh"
+            )
+
+    def task_run(self) -> TaskRun:
+        file = self.folder / "task.json"
+        return parse(TaskRun, read_json(file), str(file))
+
+    def writer(self, worker: str = "") -> LineWriter:
+        """Where new answers are appended; cuts off a line that a crash tore."""
+        name = f"responses.{worker}.jsonl" if worker else "responses.jsonl"
+        return LineWriter(self.folder / name)
+
+    def attempts(self) -> dict[str, list[Response]]:
+        """Every answer on disk, by question in the order written."""
+        found: dict[str, list[Response]] = {}
+        for file in sorted(self.folder.glob("responses*.jsonl")):
+            for number, line in read_lines(file):
+                response = parse(Response, line, f"{file}:{number}")
+                found.setdefault(response.question_id, []).append(response)
+        return found
+
+    def responses(self) -> dict[str, Response]:
+        """The answer that counts for each question: the first that is no failure, if any."""
+        return {
+            question_id: next((r for r in tried if r.finish != "error"), tried[-1])
+            for question_id, tried in self.attempts().items()
+        }
+
+    def write_scores(self, lines: Iterable[ScoreLine]) -> None:
+        write_lines(self.folder / "scores.jsonl", (asdict(line) for line in lines))
+
+    def scores(self) -> list[ScoreLine]:
+        file = self.folder / "scores.jsonl"
+        if not file.exists():
+            raise StoreError(f"{self.folder} is not marked yet; mark it with `lvlm-eval score`")
+        return [parse(ScoreLine, line, f"{file}:{number}") for number, line in read_lines(file)]
+
+    def write_summary(self, summary: Summary) -> None:
+        write_json(self.folder / "summary.json", asdict(summary))
+
+    def summary(self) -> Summary | None:
+        """The metrics; None while the task is not marked."""
+        file = self.folder / "summary.json"
+        if not file.exists():
+            return None
+        return parse(Summary, read_json(file), str(file))
+
+    def add_cost(self, cost: Cost) -> None:
+        """Add what this start took to what earlier ones did."""
+        before = self.cost()
+        if before is not None:
+            cost = Cost(
+                before.questions + cost.questions,
+                before.new_tokens + cost.new_tokens,
+                before.seconds + cost.seconds,
+                before.retries + cost.retries,
+                max(before.workers, cost.workers),
+                max(before.peak_memory_mib, cost.peak_memory_mib),
+                cost.device,
+            )
+        rate = {"questions_per_second": round(cost.questions_per_second, 3)}
+        write_json(self.folder / "cost.json", asdict(cost) | rate)
+
+    def cost(self) -> Cost | None:
+        file = self.folder / "cost.json"
+        if not file.exists():
+            return None
+        content = {k: v for k, v in read_json(file).items() if k != "questions_per_second"}
+        return parse(Cost, content, str(file))
