@@ -1,0 +1,201 @@
+"""What a sample of clusters says about a metric: 95 % intervals and paired differences.
+
+Questions on one image stand or fall together, so whole clusters are drawn, never questions.
+Knows tallies (the sums of one cluster) and a function that turns summed tallies into
+metrics; knows no task. `docs/statistics.md` says why it is done this way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from lvlm_eval.errors import EvalError, NotComparable
+from lvlm_eval.schema import Estimate, Tally
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats: TypeAlias = NDArray[np.float64]
+
+LEVEL = 0.95
+REPLICATES = 1000
+# One cluster of many is left out of a replicate with probability 1/e = 0.37, two are with
+# 0.14: a metric that lacks a value more often than this rests on a single cluster.
+MOST_WITHOUT_VALUE = 0.25
+CHUNK_WEIGHTS = 4_000_000  # of 8 bytes: memory stays flat however many clusters there are
+
+Finish: TypeAlias = Callable[[Tally], dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Clusters:
+    """Clusters with equal tallies count as one kind: fewer rows, and no order among them.
+
+    keys: the names summed, sorted; kinds: distinct tallies, sorted, without their zeros;
+    counts: how many clusters are of each kind.
+    """
+
+    keys: tuple[str, ...]
+    kinds: tuple[tuple[tuple[str, float], ...], ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tallies: Sequence[Tally]) -> _Clusters:
+        kinds = Counter(
+            tuple(sorted((key, _finite(key, value)) for key, value in tally.items() if value))
+            for tally in tallies
+        )
+        keys = {key for tally in tallies for key in tally}
+        ordered = sorted(kinds)
+        return cls(tuple(sorted(keys)), tuple(ordered), tuple(kinds[kind] for kind in ordered))
+
+    def total(self) -> dict[str, float]:
+        """The plain sum, rounded once, so that the clusters' order cannot show in it."""
+        parts: dict[str, list[float]] = {key: [] for key in self.keys}
+        for kind, count in zip(self.kinds, self.counts, strict=True):
+            for key, value in kind:
+                parts[key].append(value * count)
+        return {key: math.fsum(values) for key, values in parts.items()}
+
+
+def bootstrap(
+    tallies: Sequence[Tally], finish: Finish, *, seed: int = 0, replicates: int = REPLICATES
+) -> dict[str, Estimate]:
+    """Each metric of the summed tallies with its percentile interval over resampled clusters.
+
+    A key absent from a tally counts as 0. `finish` gives NaN where a metric has no value; at
+    the point that makes an estimate without value, in a replicate it is left out. There is no
+    interval where a metric rests on one cluster. The result depends on the seed and on the
+    clusters, not on their order. Raises EvalError where there is nothing to sum.
+    Efron & Tibshirani 1993, section 13.3, with clusters as the units drawn.
+    """
+    if not tallies:
+        raise EvalError("no cluster of answers to estimate from; an empty result has no score")
+    clusters = _Clusters.of(tallies)
+    point = finish(clusters.total())
+    if len(tallies) == 1:
+        return {name: Estimate(_known(value), None, None) for name, value in point.items()}
+    drawn: dict[str, list[float]] = {name: [] for name in point}
+    for sums in _replicates(clusters, seed, replicates):
+        metrics = finish(sums)
+        for name, values in drawn.items():
+            values.append(metrics.get(name, math.nan))
+    return {name: _estimate(value, drawn[name]) for name, value in point.items()}
+
+
+def paired_difference(
+    first: Sequence[Tally],
+    second: Sequence[Tally],
+    finish: Finish,
+    *,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> dict[str, Estimate]:
+    """Each metric's first minus second, with an interval, for two runs on the same clusters.
+
+    The sequences are aligned: place i of both is the same cluster, and both are drawn
+    together, so that what makes a cluster hard for both cancels. Metrics that only one side
+    has are left out. Raises NotComparable where the numbers of clusters differ.
+    """
+    if len(first) != len(second):
+        raise NotComparable(
+            f"{len(first)} clusters on one side, {len(second)} on the other; "
+            "a paired difference needs the same questions on both"
+        )
+    pairs = [_mark("0", a) | _mark("1", b) for a, b in zip(first, second, strict=True)]
+
+    def difference(sums: Tally) -> dict[str, float]:
+        one, other = finish(_unmark("0", sums)), finish(_unmark("1", sums))
+        return {name: value - other[name] for name, value in one.items() if name in other}
+
+    return bootstrap(pairs, difference, seed=seed, replicates=replicates)
+
+
+def _mark(side: str, tally: Tally) -> dict[str, float]:
+    return {side + key: value for key, value in tally.items()}
+
+
+def _unmark(side: str, sums: Tally) -> dict[str, float]:
+    return {key[1:]: value for key, value in sums.items() if key[0] == side}
+
+
+def _replicates(clusters: _Clusters, seed: int, replicates: int) -> Iterator[dict[str, float]]:
+    """Summed tallies of as many clusters, drawn with replacement, `replicates` times.
+
+    The sparse product adds in a fixed order: unlike a dense one its last bits do not depend
+    on the machine's threads.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    sums_of = _matrix(clusters)
+    kind_of = np.repeat(np.arange(len(clusters.kinds)), clusters.counts)
+    size = max(1, CHUNK_WEIGHTS // len(clusters.kinds))
+    for start in range(0, replicates, size):
+        chunk = range(start, min(start + size, replicates))
+        weights = np.stack([_draw(rng, kind_of, len(clusters.kinds)) for _ in chunk], axis=1)
+        for sums in sums_of(weights).T.tolist():
+            yield dict(zip(clusters.keys, sums, strict=True))
+
+
+def _draw(rng: np.random.Generator, kind_of: NDArray[np.int64], kinds: int) -> Floats:
+    """How often each kind is drawn in one replicate: (kinds,), summing to the clusters."""
+    import numpy as np
+
+    drawn = rng.integers(len(kind_of), size=len(kind_of))
+    return np.bincount(kind_of[drawn], minlength=kinds).astype(np.float64)
+
+
+def _matrix(clusters: _Clusters) -> Callable[[Floats], Floats]:
+    """The product with the tallies: weights (kinds, replicates) to sums (keys, replicates)."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    row_of = {key: row for row, key in enumerate(clusters.keys)}
+    entries = [
+        (row_of[key], column, value)
+        for column, kind in enumerate(clusters.kinds)
+        for key, value in kind
+    ]
+    rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
+    shape = (len(clusters.keys), len(clusters.kinds))
+    matrix = csr_array((np.array(values, dtype=np.float64), (rows, columns)), shape=shape)
+
+    def multiply(weights: Floats) -> Floats:
+        product: Floats = matrix @ weights
+        return product
+
+    return multiply
+
+
+def _estimate(point: float, drawn: list[float]) -> Estimate:
+    """The point with the quantiles of the replicates that have a value.
+
+    A biased metric, such as a chi-square distance, can lie outside its own percentile
+    interval; that is widened to hold it.
+    """
+    import numpy as np
+
+    known = [value for value in drawn if math.isfinite(value)]
+    if not math.isfinite(point):
+        return Estimate(None, None, None)
+    if len(known) < (1 - MOST_WITHOUT_VALUE) * len(drawn) or not known:
+        return Estimate(point, None, None)
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(known, [tail, 1 - tail]).tolist()
+    return Estimate(point, min(low, point), max(high, point))
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _finite(key: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise EvalError(f"a cluster's tally has {key!r} = {value}; sums must be finite numbers")
+    return float(value)
