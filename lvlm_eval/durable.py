@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import io
 import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import jsonlines
 
 from lvlm_eval.errors import StoreError
 from lvlm_eval.schema import JSON
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 SYNC_RECORDS = 64
@@ -75,24 +71,26 @@ def read_json(file: Path) -> Mapping[str, JSON]:
 
 def parse(kind: type[T], value: Mapping[str, JSON], origin: str) -> T:
     """The value as the dataclass `kind`, every field checked; StoreError if it does not fit."""
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(kind).validate_python(value, extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise StoreError(
-            f"{origin}: damaged: not a {kind.__name__}: {field}: {first['msg']}"
-        ) from None
+    return parser(kind)(value, origin)
 
 
-@functools.cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    """Building one takes longer than reading a thousand lines with it."""
-    from pydantic import TypeAdapter
+def parser(kind: type[T]) -> Callable[[Mapping[str, JSON], str], T]:
+    """`parse` for many values of one kind: building the checks takes longer than using them."""
+    from pydantic import TypeAdapter, ValidationError
 
-    return TypeAdapter(kind)
+    adapter = TypeAdapter(kind)
+
+    def parse_one(value: Mapping[str, JSON], origin: str) -> T:
+        try:
+            return adapter.validate_python(value, extra="forbid")
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise StoreError(
+                f"{origin}: damaged: not a {kind.__name__}: {field}: {first['msg']}"
+            ) from None
+
+    return parse_one
 
 
 def read_lines(file: Path) -> Iterator[tuple[int, Mapping[str, JSON]]]:

@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,7 @@ def _bytes(image: Image) -> bytes:
 def _decode(name: str, data: bytes, pixel_limit: int) -> PIL.Image.Image:
     import PIL.Image
 
+    over = f" is over the limit of {pixel_limit} pixels"
     try:
         with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             width, height = opened.size
@@ -71,7 +73,7 @@ def _decode(name: str, data: bytes, pixel_limit: int) -> PIL.Image.Image:
                 )
             return opened.convert("RGB")
     except PIL.Image.DecompressionBombError:
-        raise ImageError(f"{name}: is over the limit of {pixel_limit} pixels") from None
+        raise ImageError(f"{name}:{over}") from None
     except PIL.UnidentifiedImageError:
         raise ImageError(f"{name}: is not an image (of {', '.join(FORMATS)})") from None
     except _BROKEN as error:
@@ -87,7 +89,7 @@ class DigestCache:
     def read(self, paths: Iterable[Path]) -> dict[Path, str]:
         """The digests of those paths whose file is unchanged since it was checked."""
         found = {}
-        with self._open() as database:
+        with closing(self._open()) as database:
             for path in paths:
                 state = _state(path)
                 row = database.execute(
@@ -100,14 +102,15 @@ class DigestCache:
 
     def write(self, digests: Iterable[tuple[Path, str]]) -> None:
         rows = [(str(path.absolute()), *_state(path), digest) for path, digest in digests]
-        with self._open() as database:
+        with closing(self._open()) as database, database:
             database.executemany("INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?)", rows)
 
     def _open(self) -> sqlite3.Connection:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(self.file, timeout=30)
         database.execute(
-            "CREATE TABLE IF NOT EXISTS image (path TEXT PRIMARY KEY, size INT, time INT, digest TEXT)"
+            "CREATE TABLE IF NOT EXISTS image "
+            "(path TEXT PRIMARY KEY, size INT, time INT, digest TEXT)"
         )
         return database
 

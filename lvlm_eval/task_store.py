@@ -13,7 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lvlm_eval.durable import LineWriter, parse, read_json, read_lines, write_json, write_lines
+from lvlm_eval.durable import (
+    LineWriter,
+    parse,
+    parser,
+    read_json,
+    read_lines,
+    write_json,
+    write_lines,
+)
 from lvlm_eval.errors import RunMismatch, StoreError
 from lvlm_eval.schema import (
     JSON,
@@ -96,10 +104,11 @@ class TaskStore:
 
     def attempts(self) -> dict[str, list[Response]]:
         """Every answer on disk, by question in the order written."""
+        parse_response = parser(Response)
         found: dict[str, list[Response]] = {}
         for file in sorted(self.folder.glob("responses*.jsonl")):
             for number, line in read_lines(file):
-                response = parse(Response, line, f"{file}:{number}")
+                response = parse_response(line, f"{file}:{number}")
                 found.setdefault(response.question_id, []).append(response)
         return found
 
@@ -117,7 +126,8 @@ class TaskStore:
         file = self.folder / "scores.jsonl"
         if not file.exists():
             raise StoreError(f"{self.folder} is not marked yet; mark it with `lvlm-eval score`")
-        return [parse(ScoreLine, line, f"{file}:{number}") for number, line in read_lines(file)]
+        parse_line = parser(ScoreLine)
+        return [parse_line(line, f"{file}:{number}") for number, line in read_lines(file)]
 
     def write_summary(self, summary: Summary) -> None:
         write_json(self.folder / "summary.json", asdict(summary))
