@@ -112,6 +112,10 @@ class Sample:
     aliases: tuple[str, ...] = ()
     origin: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.cluster:
+            object.__setattr__(self, "cluster", self.question_id)
+
     @property
     def request(self) -> Request:
         return Request(self.question_id, self.prompt)
