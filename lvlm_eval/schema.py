@@ -351,7 +351,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One figure of a table, in the paper's unit, with what it stands on."""
+    """One figure of a table, in the paper's unit, with what it stands on.
+
+    note: what a reader must know of this figure; becomes a footnote.
+    text: what is printed in place of the figure, where it is no plain figure.
+    """
 
     value: float | None
     low: float | None = None
@@ -359,14 +363,20 @@ class Cell:
     n: int = 0
     failed: int = 0
     note: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Figures by row and column; a missing cell is a question never asked."""
+    """Figures by row and column; a missing cell is a question never asked.
+
+    corner: what the rows are; about: what a column holds, printed under its name.
+    """
 
     title: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     cells: Mapping[tuple[str, str], Cell]
     notes: tuple[str, ...] = ()
+    corner: str = "model"
+    about: Mapping[str, str] = field(default_factory=dict)
