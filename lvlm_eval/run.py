@@ -245,14 +245,18 @@ def mark(
 
 
 def check_answers(summary: Summary, max_failures: float, max_unparsed: float | None) -> None:
-    """TooFewAnswers if more questions failed or were unreadable than is allowed (shares)."""
+    """TooFewAnswers if a question has no answer at all, or too large a share failed or could
+    not be read."""
     missing = summary.asked - summary.n - summary.failed - summary.unjudged
-    lost = missing + summary.failed
-    if lost > max_failures * summary.asked:
+    if missing:
         raise TooFewAnswers(
-            f"{summary.task}: {lost} of {summary.asked} questions have no valid answer "
-            f"({missing} missing, {summary.failed} failed), more than --max-failures "
-            f"{max_failures:.1%} allows; the same command asks failed ones again"
+            f"{summary.task}: {missing} of {summary.asked} questions have no answer; the score "
+            "stands on the others alone"
+        )
+    if summary.failed > max_failures * summary.asked:
+        raise TooFewAnswers(
+            f"{summary.task}: {summary.failed} of {summary.asked} questions failed, more than "
+            f"--max-failures {max_failures:.1%} allows; the same command asks them again"
         )
     if max_unparsed is not None and summary.unparsed > max_unparsed * summary.n:
         raise TooFewAnswers(

@@ -251,7 +251,7 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class Baseline(Protocol):
+class Baseline(Model, Protocol):
     """A reference point that may see the targets. No model under test has this method."""
 
     def fit(self, samples: Sequence[Sample]) -> Model:

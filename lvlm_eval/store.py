@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lvlm_eval.durable import parse, read_json, write_json
-from lvlm_eval.errors import RunMismatch, StoreError
+from lvlm_eval.errors import RunMismatch, StoreError, UsageError
 from lvlm_eval.schema import JSON, Run
 from lvlm_eval.task_store import TaskStore
 
@@ -114,3 +114,25 @@ def find_runs(results: Path) -> list[RunStore]:
     if (results / "run.json").exists():
         return [RunStore.open(results)]
     return [RunStore.open(file.parent) for file in sorted(results.glob("*/*/run.json"))]
+
+
+def find_run(name: str, results: Path) -> RunStore:
+    """The one run meant by a folder, `model@latest`, or the start of a run id.
+
+    Raises UsageError where none or several fit.
+    """
+    if Path(name).is_dir():
+        return RunStore.open(Path(name))
+    runs = find_runs(results)
+    if name.endswith("@latest"):
+        model = folder_name(name.removesuffix("@latest"))
+        of_model = [run for run in runs if run.folder.parent.name == model]
+        newest = sorted(of_model, key=lambda run: (run.folder / "run.json").stat().st_mtime)
+        fitting = newest[-1:]
+    else:
+        fitting = [run for run in runs if run.run_id.startswith(name)]
+    if len(fitting) != 1:
+        found = ", ".join(f"{run.folder.parent.name}/{run.run_id}" for run in fitting or runs)
+        problem = "several runs fit" if fitting else "no run fits"
+        raise UsageError(f"{problem} {name!r} under {results}; there are: {found or 'none'}")
+    return fitting[0]

@@ -1,0 +1,231 @@
+"""The command line: arguments, environment, progress, printing, exit codes.
+
+Each command imports what it needs when it runs, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lvlm_eval.errors import EvalError, UsageError
+from lvlm_eval.schema import Mode
+
+app = typer.Typer(
+    name="lvlm-eval",
+    help="Evaluate large vision-language models: official scores, nothing lost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+doctor = typer.Typer(no_args_is_help=True, help="Checks of models and machine, for developers.")
+app.add_typer(doctor, name="doctor", rich_help_panel=None)
+
+Tasks = Annotated[str, typer.Option("--tasks", help="Names, wildcards, suites; commas between.")]
+Data = Annotated[
+    str | None, typer.Option(envvar="LVLM_EVAL_DATA", help="Data root, or `demo` (bundled).")
+]
+Results = Annotated[Path, typer.Option("--results", "--output-path", help="Where runs are kept.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file with a TASK or a load.")
+]
+
+
+@app.command()
+def run(
+    models: Annotated[list[str] | None, typer.Argument(help="MODEL...", show_default=False)] = None,
+    tasks: Tasks = "",
+    data: Data = None,
+    results: Results = Path("results"),
+    config: Annotated[Path | None, typer.Option(help="YAML with models, tasks, options.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name in tables.")] = None,
+    mode: Annotated[str, typer.Option(help="normal, blind or mismatched.")] = "normal",
+    limit: Annotated[int | None, typer.Option(help="About N questions a task.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(help="Replaces the tasks' own.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of sampling, above temperature 0.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="Number type of the weights.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Sequences computed at a time.")] = None,
+    model_args: Annotated[str | None, typer.Option(help="key=value,... for every MODEL.")] = None,
+    max_failures: Annotated[float, typer.Option(help="Share of questions.")] = 0.005,
+    max_unparsed: Annotated[float | None, typer.Option(help="Share of answers.")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Also after three attempts.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Check everything, ask nothing.")] = False,
+    log_samples: Annotated[bool, typer.Option(hidden=True)] = True,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask, mark and summarise; the same command goes on where it stopped."""
+    from lvlm_eval.commands import run as command
+    from lvlm_eval.commands.arguments import RunArguments
+
+    options = {"dtype": dtype, "device": device, "batch": batch_size}
+    overrides = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
+    arguments = RunArguments(
+        models=tuple(models or ()),
+        tasks=tasks,
+        data=data,
+        results=results,
+        cache=cache_folder(),
+        config=config,
+        name=name,
+        mode=_mode(mode),
+        limit=limit,
+        options={key: str(value) for key, value in options.items() if value is not None},
+        overrides={key: value for key, value in overrides.items() if value is not None},
+        model_args=model_args or "",
+        max_failures=max_failures,
+        max_unparsed=max_unparsed,
+        retry_failed=retry_failed,
+        plugins=tuple(plugin or ()),
+    )
+    command.run(arguments, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def score(
+    run: Annotated[str | None, typer.Argument(help="RUN: a folder or start of a run id.")] = None,
+    task: Annotated[str | None, typer.Option(help="The task of --predictions.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="JSONL: question_id, text.")] = None,
+    data: Data = None,
+    results: Results = Path("results"),
+    name: Annotated[str | None, typer.Option(help="The model's name in tables.")] = None,
+    max_failures: Annotated[float, typer.Option(help="Share of questions.")] = 0.005,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Mark again from stored answers, or mark answers made elsewhere. Opens no image."""
+    from lvlm_eval.commands import score as command
+
+    files = tuple(plugin or ())
+    if run is not None and predictions is None:
+        command.score_run(run, results, data, cache_folder(), files, as_json=as_json)
+    elif task is not None and predictions is not None and run is None:
+        source = command.Source(task, predictions, data, name, max_failures)
+        command.score_predictions(source, results, cache_folder(), files, as_json=as_json)
+    else:
+        raise UsageError("give either RUN, or --task T --data DIR --predictions FILE")
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str] | None, typer.Argument(help="RUN...; all without.")] = None,
+    results: Results = Path("results"),
+    formats: Annotated[str, typer.Option("--format", help="md,csv,json.")] = "md,csv,json",
+    metric: Annotated[str, typer.Option(help="headline or lenient.")] = "headline",
+    as_json: AsJson = False,
+) -> None:
+    """Leaderboard and comparison tables, printed and written to the results folder."""
+    from lvlm_eval.commands import report as command
+
+    command.report(runs or [], results, formats, metric, as_json=as_json)
+
+
+@app.command()
+def certify(
+    folder: Annotated[Path, typer.Argument(help="A folder of vectors, or a parent of some.")],
+    task: Annotated[str | None, typer.Option(help="Only these tasks, commas between.")] = None,
+    strict: Annotated[bool, typer.Option(help="Every recorded variant must agree.")] = False,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare our scorers with recorded figures of the official ones, leaf by leaf."""
+    from lvlm_eval.commands import certify as command
+
+    command.certify(folder, task, tuple(plugin or ()), strict=strict, as_json=as_json)
+
+
+@app.command()
+def explain(
+    task: Annotated[str, typer.Argument()],
+    sample: Annotated[int, typer.Option(help="Which sample, from 1.")] = 1,
+    data: Data = None,
+    plugin: Plugins = None,
+) -> None:
+    """One sample with its exact prompt and target, and how answers are read and marked."""
+    from lvlm_eval.commands import explain as command
+
+    command.explain(task, sample, data, cache_folder(), tuple(plugin or ()))
+
+
+@app.command("ls")
+def list_(
+    what: Annotated[str, typer.Argument(help="models, tasks, suites or data.")],
+    data: Data = None,
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """What there is: models, tasks, suites, or the data under a root."""
+    from lvlm_eval.commands import ls as command
+
+    command.ls(what, data, cache_folder(), tuple(plugin or ()), as_json=as_json)
+
+
+@doctor.callback()
+def _doctor() -> None:
+    """Checks of models and machine, for developers."""
+
+
+@doctor.command()
+def parity(
+    golden: Annotated[Path, typer.Option(help="A fixture folder, or a parent of some.")],
+    model: Annotated[str | None, typer.Argument(help="The fixture's own folder without.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare our MoE-LLaVA with recorded tensors of the original."""
+    from lvlm_eval.commands import parity as command
+
+    command.parity(golden, model, as_json=as_json)
+
+
+def cache_folder() -> Path:
+    """Where digests and the bundled data are kept between runs."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lvlm_eval"
+
+
+def _mode(text: str) -> Mode:
+    modes: dict[str, Mode] = {"normal": "normal", "blind": "blind", "mismatched": "mismatched"}
+    if text not in modes:
+        raise UsageError(f"unknown mode {text!r}; there are {', '.join(modes)}")
+    return modes[text]
+
+
+def _dashes(arguments: Sequence[str]) -> list[str]:
+    """Long options with dashes: other harnesses write underscores."""
+    return [re.sub(r"^--[^=]*", lambda name: name[0].replace("_", "-"), a) for a in arguments]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program: one line and an exit code for the user's mistakes, a traceback for ours."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("lvlm_eval").setLevel(logging.INFO)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        app(args=_dashes(given), prog_name="lvlm-eval")
+    except EvalError as error:
+        line = " ".join(str(error).split("\n"))
+        if "--json" in given:
+            sys.stdout.write(json.dumps({"error": type(error).__name__, "message": line}) + "\n")
+        sys.stderr.write(f"{type(error).__name__}: {line}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; answers so far are kept, the same command goes on\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception:  # the last line of defence: our bug, said as such
+        logging.getLogger(__name__).exception("internal error: please report this")
+        sys.exit(70)

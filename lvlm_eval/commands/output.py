@@ -1,0 +1,25 @@
+"""How commands print: tables that fit the terminal, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+
+import typer
+
+from lvlm_eval.schema import JSON, Table
+
+
+def show(table: Table) -> None:
+    """Print the table, fitted to the terminal; as plain aligned text where piped."""
+    from lvlm_eval.tables import render
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    typer.echo(render(table, width))
+
+
+def show_json(value: Mapping[str, JSON]) -> None:
+    """Print one JSON object."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

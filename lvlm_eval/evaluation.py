@@ -1,0 +1,229 @@
+"""A whole evaluation: several models, several tasks, from their names to marked stores.
+
+All that can be wrong with the input is found before anything is written: models are opened,
+data read and every image checked; only then are folders made and questions asked.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from lvlm_eval.errors import MissingData, UsageError
+from lvlm_eval.images import DigestCache
+from lvlm_eval.model_spec import ModelSpec, load_model
+from lvlm_eval.run import (
+    Questions,
+    ask,
+    check_answers,
+    choose,
+    in_mode,
+    mark,
+    pending,
+    read_images,
+    read_questions,
+)
+from lvlm_eval.schema import JSON, Decoding, Mode, Run, Sample, Summary, Task
+from lvlm_eval.store import RunStore
+
+Progress = Callable[[str, int, int], None]  # what is going on, how much is done, of how much
+DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model to evaluate and the mode to ask it in."""
+
+    spec: ModelSpec
+    mode: Mode = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one command asks for.
+
+    data: the data root; None with `demo`.
+    options: adapter options given for all models, e.g. dtype.
+    overrides: fields of Decoding that replace the tasks' own.
+    max_failures, max_unparsed: shares above which the command fails.
+    """
+
+    candidates: tuple[Candidate, ...]
+    tasks: tuple[Task, ...]
+    data: Path | None
+    results: Path
+    cache: Path
+    demo: bool = False
+    limit: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, JSON] = field(default_factory=dict)
+    max_failures: float = 0.005
+    max_unparsed: float | None = None
+    retry_failed: bool = False
+    plugin_files: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit must be at least 1, got {self.limit}")
+
+
+def evaluate(plan: Plan, progress: Progress) -> list[RunStore]:
+    """The stores of all candidates, asked, marked and summarised.
+
+    What is already on disk is not asked again.
+    """
+    runs, questions = prepare(plan, progress)
+    stores = [_create(run, questions, plan) for run in runs]
+    _ask_all(stores, questions, plan, progress)
+    for store in stores:
+        for q in questions:
+            summarise(store, q, choose(q.samples, plan.limit))
+    return stores
+
+
+def prepare(plan: Plan, progress: Progress) -> tuple[list[Run], list[Questions]]:
+    """What is to be asked of which model, all input checked; writes nothing."""
+    runs = [_describe(candidate, plan) for candidate in plan.candidates]
+    return runs, [_checked(task, plan, progress) for task in plan.tasks]
+
+
+def allowed(stores: Sequence[RunStore], plan: Plan) -> None:
+    """Raises TooFewAnswers if too many questions of a task have no valid answer."""
+    labels = [label_of(task, plan.demo) for task in plan.tasks]
+    for store in stores:
+        for label in labels:
+            summary = store.task(label).summary()
+            assert summary is not None
+            check_answers(summary, plan.max_failures, plan.max_unparsed)
+
+
+def label_of(task: Task, demo: bool) -> str:
+    """The task's name; bundled data is marked wherever it appears."""
+    return f"{task.name}@{DEMO}" if demo else task.name
+
+
+def summarise(store: RunStore, questions: Questions, wanted: Sequence[Sample]) -> Summary:
+    """Mark what is on disk and write scores and summary."""
+    task_store = store.task(questions.label)
+    lines, summary = mark(questions, wanted, task_store.responses())
+    task_store.write_scores(lines)
+    task_store.write_summary(summary)
+    return summary
+
+
+def questions_of(task: Task, data: Path | None, demo: bool, cache: Path) -> Questions:
+    """The task's questions from the data root or the bundled data; opens no image."""
+    label = label_of(task, demo)
+    if demo:
+        from lvlm_eval.demo.root import demo_root
+
+        return read_questions(task, label, demo_root(cache))
+    if data is None:
+        try:
+            read_questions(task, label, Path("DATA"))
+        except MissingData as error:
+            raise MissingData(f"no data root: give --data DATA (or --data demo); {error}") from None
+        raise UsageError("no data root: give --data DIR, or --data demo for the bundled data")
+    if not data.is_dir():
+        raise MissingData(f"data root {data} is no folder; give --data DIR, or --data demo")
+    return read_questions(task, label, data)
+
+
+def _checked(task: Task, plan: Plan, progress: Progress) -> Questions:
+    questions = questions_of(task, plan.data, plan.demo, plan.cache)
+    cache = DigestCache(plan.cache / "images.sqlite")
+    return read_images(
+        questions,
+        cache,
+        lambda done, total: progress(f"checking images of {questions.label}", done, total),
+    )
+
+
+def _describe(candidate: Candidate, plan: Plan) -> Run:
+    """What the candidate's run is: opens the model without reading its weights."""
+    spec = candidate.spec
+    model = load_model(spec, plan.options, plan.plugin_files)
+    settings = model.describe()
+    Decoding(**plan.overrides)  # type: ignore[arg-type]  # a bad value is found here
+    return Run(
+        model=spec.name,
+        adapter=spec.adapter,
+        settings={key: value for key, value in settings.items() if key != "weights"},
+        weights=settings.get("weights", ""),
+        mode=candidate.mode,
+        overrides=plan.overrides,
+    )
+
+
+def _create(run: Run, questions: Sequence[Questions], plan: Plan) -> RunStore:
+    store = RunStore.create(plan.results, run, _provenance())
+    for q in questions:
+        store.task(q.label).begin(q.task_run(_decoding(q, plan)))
+    return store
+
+
+def _decoding(questions: Questions, plan: Plan) -> Decoding:
+    return replace(questions.task.decoding, **plan.overrides)  # type: ignore[arg-type]
+
+
+def _ask_all(
+    stores: Sequence[RunStore], questions: Sequence[Questions], plan: Plan, progress: Progress
+) -> None:
+    """Ask each model in turn, each loaded once and dropped before the next."""
+    todo = {
+        (s, t): pending(
+            choose(in_mode(q.samples, store.run.mode), plan.limit),
+            store.task(q.label),
+            retry_failed=plan.retry_failed,
+        )
+        for s, store in enumerate(stores)
+        for t, q in enumerate(questions)
+    }
+    total = sum(map(len, todo.values()))
+    done = 0
+    for s, (store, candidate) in enumerate(zip(stores, plan.candidates, strict=True)):
+        if not any(todo[s, t] for t in range(len(questions))):
+            continue
+        model = load_model(candidate.spec, plan.options, plan.plugin_files)
+        for t, q in enumerate(questions):
+            what = f"{store.run.model} · {q.label}"
+            progress(what, done, total)
+
+            def advance(count: int, what: str = what) -> None:
+                nonlocal done
+                done += count
+                progress(what, done, total)
+
+            ask(
+                model,
+                q,
+                todo[s, t],
+                store.task(q.label),
+                decoding=_decoding(q, plan),
+                progress=advance,
+            )
+
+
+def _provenance() -> dict[str, JSON]:
+    """Where and with what a run was started; never part of what identifies it."""
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": sys.version.split()[0],
+        "cpus": os.cpu_count(),
+        "versions": {name: _version(name) for name in ("lvlm-eval", "torch", "transformers")},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
