@@ -1,0 +1,101 @@
+"""Causal self-attention with rotary positions, over keys and values that may be cached.
+
+B sequences, T new tokens, S tokens in all (cached and new), H heads, K key heads, d head width,
+R rotated channels, D width.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import DecoderConfig
+
+
+class KeyValues(Protocol):
+    """Keys and values of the tokens seen so far."""
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of all S tokens, (B, K, S, d) each, after (B, K, T, d) new ones are added."""
+        ...
+
+
+def rotary_table(positions: Tensor, width: int, base: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (B, 1, T, R) in fp32 for positions (B, T)."""
+    exponents = torch.arange(0, width, 2, device=positions.device).float() / width
+    angles = positions[..., None].float() * (1.0 / base**exponents)  # (B, T, R/2)
+    angles = torch.cat((angles, angles), dim=-1)[:, None]  # (B, 1, T, R)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    """x (B, H, T, d) with its first R channels turned; halves are paired, not neighbours."""
+    cosines, sines = (part.to(x.dtype) for part in table)
+    width = cosines.shape[-1]
+    turned, rest = x[..., :width], x[..., width:]
+    low, high = turned.chunk(2, dim=-1)
+    turned = turned * cosines + torch.cat((-high, low), dim=-1) * sines
+    return torch.cat((turned, rest), dim=-1)
+
+
+def additive_mask(valid: Tensor, new_tokens: int, dtype: torch.dtype) -> Tensor:
+    """What is added to scores, (B, 1, T, S), for key validity (B, S): 0, or the dtype's minimum.
+
+    The minimum and not -inf: a row that sees nothing (left padding) then attends to all keys
+    alike, as the original's does; its own output is unused, but its routing is counted in the
+    balancing loss.
+    """
+    total = valid.shape[1]
+    rows = torch.arange(total - new_tokens, total, device=valid.device)
+    causal = rows[:, None] >= torch.arange(total, device=valid.device)  # (T, S)
+    seen = valid.bool()[:, None, None, :] & causal
+    zero = torch.zeros((), dtype=dtype, device=valid.device)
+    return torch.where(seen, zero, torch.finfo(dtype).min)  # (B, 1, T, S)
+
+
+class Attention(nn.Module):
+    """Grouped-query attention; torch's fused kernel, exact softmax in fp32."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_width = (
+            config.heads,
+            config.kv_heads,
+            config.head_width,
+        )
+        kv_width = config.kv_heads * config.head_width
+        self.query = nn.Linear(config.width, config.width, bias=config.qkv_bias)
+        self.key = nn.Linear(config.width, kv_width, bias=config.qkv_bias)
+        self.value = nn.Linear(config.width, kv_width, bias=config.qkv_bias)
+        self.out = nn.Linear(config.width, config.width, bias=config.out_bias)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        cache: KeyValues | None,
+        layer: int,
+    ) -> Tensor:
+        """(B, T, D) to (B, T, D). Without a mask (B, 1, T, S) plain causal attention, T = S."""
+        queries = rotate(self._split(self.query(x), self.heads), rotary)  # (B, H, T, d)
+        keys = rotate(self._split(self.key(x), self.kv_heads), rotary)  # (B, K, T, d)
+        values = self._split(self.value(x), self.kv_heads)  # (B, K, T, d)
+        if cache is not None:
+            keys, values = cache.extend(layer, keys, values)  # (B, K, S, d)
+        mixed = F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=mask,
+            is_causal=mask is None,
+            enable_gqa=self.kv_heads != self.heads,
+        )
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))  # (B, T, D)
+        return out
+
+    def _split(self, x: Tensor, heads: int) -> Tensor:
+        return x.view(*x.shape[:2], heads, self.head_width).transpose(1, 2)

@@ -1,0 +1,120 @@
+"""Backbones as data: where a family keeps its settings and its weights.
+
+A row says how to read a family's config.json into a DecoderConfig and how its weights are
+called; nothing else in this package knows a family's name. Public shapes of the base models
+and the arithmetic of each are those of their Hugging Face implementations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .config import Activation, NormKind
+
+# config.json's names for activations
+ACTIVATION_NAMES: Mapping[str, Activation] = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "quick_gelu": "quick_gelu",
+    "silu": "silu",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One backbone family.
+
+    norm_eps_key, rotary_share_key: config.json's names; no rotary key means that all of a head
+    is rotated, rotary_share is the class default where the key is absent.
+    qkv_bias: whether there is one, or the key that says so.
+    names: our parts of the decoder to the checkpoint's; {n} is a layer.
+    conversation: its template in chat.py.
+    """
+
+    name: str
+    conversation: str
+    norm: NormKind
+    norm_eps_key: str
+    parallel: bool
+    gated: bool
+    qkv_bias: bool | str
+    out_bias: bool
+    mlp_bias: bool
+    names: Mapping[str, str]
+    mlp_names: Mapping[str, str]
+    rotary_share_key: str = ""
+    rotary_share: float = 1.0
+    activation: Activation | None = None
+    must_be_off: tuple[str, ...] = ("rope_scaling", "tie_word_embeddings")
+
+
+_LAYER = "model.layers.{n}."
+_ATTENTION = {
+    "embedding": "model.embed_tokens",
+    "blocks.{n}.attention_norm": _LAYER + "input_layernorm",
+    "blocks.{n}.attention.query": _LAYER + "self_attn.q_proj",
+    "blocks.{n}.attention.key": _LAYER + "self_attn.k_proj",
+    "blocks.{n}.attention.value": _LAYER + "self_attn.v_proj",
+    "head": "lm_head",
+}
+_SEQUENTIAL = _ATTENTION | {
+    "blocks.{n}.attention.out": _LAYER + "self_attn.o_proj",
+    "blocks.{n}.mlp_norm": _LAYER + "post_attention_layernorm",
+    "norm": "model.norm",
+}
+_GATED = {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"}
+
+PHI = Family(
+    name="phi",
+    conversation="phi",
+    norm="layer",
+    norm_eps_key="layer_norm_eps",
+    parallel=True,
+    gated=False,
+    qkv_bias=True,
+    out_bias=True,
+    mlp_bias=True,
+    rotary_share_key="partial_rotary_factor",
+    rotary_share=0.5,
+    must_be_off=("rope_scaling", "tie_word_embeddings", "qk_layernorm"),
+    names=_ATTENTION
+    | {"blocks.{n}.attention.out": _LAYER + "self_attn.dense", "norm": "model.final_layernorm"},
+    mlp_names={"up": "fc1", "down": "fc2"},
+)
+
+STABLELM = Family(
+    name="stablelm",
+    conversation="stablelm",
+    norm="layer",
+    norm_eps_key="norm_eps",
+    parallel=False,
+    gated=True,
+    qkv_bias="use_qkv_bias",
+    out_bias=False,
+    mlp_bias=False,
+    rotary_share_key="rope_pct",
+    rotary_share=0.25,
+    activation="silu",  # hard-wired there, whatever hidden_act says
+    names=_SEQUENTIAL,
+    mlp_names=_GATED,
+)
+
+LLAMA = Family(
+    name="llama",
+    conversation="v1",
+    norm="rms",
+    norm_eps_key="rms_norm_eps",
+    parallel=False,
+    gated=True,
+    qkv_bias=False,
+    out_bias=False,
+    mlp_bias=False,
+    must_be_off=("rope_scaling", "tie_word_embeddings", "attention_bias"),
+    names=_SEQUENTIAL,
+    mlp_names=_GATED,
+)
+
+# model_type to family; "moe_" in front says that there are experts, and changes nothing here.
+FAMILIES: Mapping[str, Family] = {"llava_phi": PHI, "moe_llava_phi": PHI}

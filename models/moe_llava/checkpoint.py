@@ -1,0 +1,129 @@
+"""A checkpoint folder, as published or as saved by the original trainer, opened and loaded.
+
+Opening reads configuration files and the digest; weights are read by `load`. Nothing is ever
+downloaded: what is missing is an error that says where it should be.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lvlm_eval.errors import CheckpointError
+
+from .build import build_empty
+from .config import NetworkConfig
+from .config_file import CheckpointConfig, read_config
+from .convert import network_table, tower_table
+from .fields import read_json
+from .network import Network
+from .weights import check_complete, digest_of_files, fill, weight_files
+
+_log = logging.getLogger(__name__)
+# Besides the weights, what in a folder decides the answers.
+_SETTINGS = (
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An opened folder. tower: the image tower's own folder, None for a language model.
+
+    digest: SHA-256 over weights and settings, the tower's among them.
+    """
+
+    folder: Path
+    config: CheckpointConfig
+    tower: Path | None
+    digest: str
+
+    def network_config(self, vocab_size: int) -> NetworkConfig:
+        """The architecture for a tokenizer of so many tokens."""
+        tower = read_json(self.tower / "config.json") if self.tower else None
+        try:
+            return self.config.network(tower, vocab_size)
+        except ValueError as error:
+            raise CheckpointError(f"{self.folder}: {error}") from None
+
+    def load(self, vocab_size: int, dtype: torch.dtype, device: str = "cpu") -> Network:
+        """The network with its weights, in eval mode; every key accounted for."""
+        config = self.network_config(vocab_size)
+        network = build_empty(config)
+        table = network_table(self.config.family, self.config.projector_kind)
+        fill(network, weight_files(self.folder), table, dtype)
+        if self.tower and config.vision:
+            fill(network, weight_files(self.tower), tower_table(config.vision.used_layers), dtype)
+        check_complete(network)
+        _log.info("loaded %s as %s on %s", self.folder, dtype, device)
+        return network.eval().to(device)
+
+
+def open_checkpoint(location: str, towers: str = "") -> Checkpoint:
+    """A folder, or a hub name that is in the local cache; CheckpointError if it is neither.
+
+    The tower is looked for under `towers`, in the folder's own `towers/`, as a local folder,
+    then in the hub cache, by the name that config.json gives it.
+    """
+    folder = _folder(location)
+    config = read_config(read_json(folder / "config.json"))
+    tower = _find_tower(config.inputs.tower, folder, towers) if config.inputs.tower else None
+    files = weight_files(folder) + _settings(folder)
+    digest = digest_of_files(files)
+    if tower:
+        digest = f"{digest}{digest_of_files(weight_files(tower) + _settings(tower))}"
+    return Checkpoint(folder, config, tower, digest)
+
+
+def _settings(folder: Path) -> list[Path]:
+    return [folder / name for name in _SETTINGS if (folder / name).is_file()]
+
+
+def _folder(location: str) -> Path:
+    folder = Path(location).expanduser()
+    if folder.is_dir():
+        return folder
+    cached = _cached(location)
+    if cached is None:
+        raise CheckpointError(
+            f"{location}: no such folder, and no such model in the local hub cache; "
+            f"give a folder, or run: lvlm-eval fetch {location}"
+        )
+    return cached
+
+
+def _find_tower(name: str, folder: Path, towers: str) -> Path:
+    places = [Path(towers).expanduser() / name] if towers else []
+    places += [folder / "towers" / name, Path(name).expanduser()]
+    for place in places:
+        if (place / "config.json").is_file():
+            return place
+    cached = _cached(name)
+    if cached is None:
+        raise CheckpointError(
+            f"{folder}: its image tower {name} is not here; put config.json, "
+            "preprocessor_config.json and the weights of that model into "
+            f"{folder / 'towers' / name}, or run: lvlm-eval fetch {name}"
+        )
+    return cached
+
+
+def _cached(name: str) -> Path | None:
+    """The snapshot of a hub model in the local cache, without any network."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        return None  # not even a possible name on the hub
+    return Path(found).parent if isinstance(found, str) else None

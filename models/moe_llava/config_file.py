@@ -1,0 +1,266 @@
+"""config.json of a checkpoint, and of its tower, to checked values; and back, for saving.
+
+LLaVA-1.5's names (mm_vision_tower, mm_projector_type) are understood as well as MoE-LLaVA's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import cast
+
+from lvlm_eval.errors import CheckpointError
+from lvlm_eval.schema import JSON
+
+from .backbones import ACTIVATION_NAMES, FAMILIES, Family
+from .config import (
+    Activation,
+    DecoderConfig,
+    MoEConfig,
+    NetworkConfig,
+    ProjectorConfig,
+    SelectFeature,
+    VisionConfig,
+)
+from .fields import Fields
+from .splice import Side
+
+_PROJECTOR = re.compile(r"mlp(\d+)x_gelu")
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """How prompts and pictures enter the network.
+
+    tower: hub name of the image tower, "" for a model without one.
+    aspect_ratio: "pad" makes pictures square before the tower's own processor.
+    max_length: positions after splicing; None is no limit.
+    start_end: the picture stands between <im_start> and <im_end>.
+    """
+
+    tower: str = ""
+    aspect_ratio: str = "square"
+    side: Side = "right"
+    max_length: int | None = None
+    start_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointConfig:
+    """What config.json says; the vocabulary is the tokenizer's business and the tower its own."""
+
+    family: Family
+    decoder: DecoderConfig
+    moe: MoEConfig | None
+    inputs: InputConfig
+    projector_kind: str
+    select_layer: int
+    select_feature: SelectFeature
+
+    def network(self, tower: Fields | None, vocab_size: int) -> NetworkConfig:
+        """The network for a tokenizer of so many tokens and the tower's config.json."""
+        decoder = replace(self.decoder, vocab_size=vocab_size)
+        if tower is None:
+            return NetworkConfig(decoder, moe=self.moe)
+        vision = vision_config(tower, self.select_layer, self.select_feature)
+        depth = _projector_depth(self.projector_kind)
+        projector = ProjectorConfig(depth, vision.width, decoder.width)
+        return NetworkConfig(decoder, vision, projector, self.moe)
+
+
+def read_config(fields: Fields) -> CheckpointConfig:
+    """A checkpoint's config.json, checked; what no row of backbones.py knows is an error."""
+    model_type = fields.text("model_type", "")
+    family = FAMILIES.get(model_type)
+    if family is None:
+        known = ", ".join(sorted(FAMILIES))
+        raise CheckpointError(f"{fields.origin}: model_type {model_type!r} is none of {known}")
+    try:
+        return _read(fields, family)
+    except ValueError as error:
+        raise CheckpointError(f"{fields.origin}: {error}") from None
+
+
+def _read(fields: Fields, family: Family) -> CheckpointConfig:
+    select_feature = fields.text("mm_vision_select_feature", "patch")
+    if select_feature not in ("patch", "cls_patch"):
+        raise ValueError(f"mm_vision_select_feature {select_feature!r} is unknown")
+    kind = fields.text("image_projector_type", fields.text("mm_projector_type", "linear"))
+    _projector_depth(kind)
+    return CheckpointConfig(
+        family=family,
+        decoder=decoder_config(fields, family),
+        moe=moe_config(fields.fields("moe")),
+        inputs=_inputs(fields),
+        projector_kind=kind,
+        select_layer=fields.integer("mm_vision_select_layer", -2),
+        select_feature=cast("SelectFeature", select_feature),
+    )
+
+
+def _inputs(fields: Fields) -> InputConfig:
+    side = fields.text("tokenizer_padding_side", "right")
+    if side not in ("left", "right"):
+        raise ValueError(f"tokenizer_padding_side {side!r} is neither left nor right")
+    limit = fields.integer("tokenizer_model_max_length", 0)
+    return InputConfig(
+        tower=fields.text("mm_image_tower", fields.text("mm_vision_tower", "")),
+        aspect_ratio=fields.text("image_aspect_ratio", "square"),
+        side=cast("Side", side),
+        max_length=limit or None,
+        start_end=fields.flag("mm_use_im_start_end"),
+    )
+
+
+def decoder_config(fields: Fields, family: Family) -> DecoderConfig:
+    """The family's decoder with the sizes that config.json gives."""
+    for key in family.must_be_off:
+        if fields.values.get(key):
+            raise ValueError(f"{key!r} is set to {fields.values[key]!r}; only without is it known")
+    width, heads = fields.integer("hidden_size"), fields.integer("num_attention_heads")
+    share = family.rotary_share
+    if family.rotary_share_key:
+        share = fields.number(family.rotary_share_key, share)
+    bias = family.qkv_bias
+    return DecoderConfig(
+        vocab_size=fields.integer("vocab_size"),
+        width=width,
+        mlp_width=fields.integer("intermediate_size"),
+        layers=fields.integer("num_hidden_layers"),
+        heads=heads,
+        kv_heads=fields.integer("num_key_value_heads", heads),
+        rotary_width=int(share * (width // max(heads, 1))),
+        rotary_base=fields.number("rope_theta", 10000.0),
+        norm=family.norm,
+        norm_eps=fields.number(family.norm_eps_key, 1e-5),
+        parallel=family.parallel,
+        gated=family.gated,
+        activation=family.activation or _activation(fields.text("hidden_act")),
+        qkv_bias=fields.flag(bias, True) if isinstance(bias, str) else bias,
+        out_bias=family.out_bias,
+        mlp_bias=family.mlp_bias,
+    )
+
+
+def moe_config(moe: Fields | None) -> MoEConfig | None:
+    """The `moe` object of config.json: its layer list and expert counts, nothing guessed."""
+    if moe is None:
+        return None
+    return MoEConfig(
+        layers=moe.integers("moe_layers_idx"),
+        experts=moe.integers("num_experts"),
+        top_k=moe.integer("top_k_experts", 2),
+        capacity_factor=moe.number("capacity_factor", 1.0),
+        eval_capacity_factor=moe.number("eval_capacity_factor", 1.0),
+        min_capacity=moe.integer("min_capacity", 4),
+        residual=moe.flag("use_residual"),
+        aux_loss_coef=moe.number("router_aux_loss_coef", 0.01),
+    )
+
+
+def vision_config(tower: Fields, select_layer: int, select_feature: SelectFeature) -> VisionConfig:
+    """The tower's config.json: a whole CLIP or SigLIP, or its vision half; class defaults apply.
+
+    The defaults are those of CLIPVisionConfig and SiglipVisionConfig (ViT-B), which saved
+    files leave out.
+    """
+    fields = tower.fields("vision_config") or tower
+    kind = fields.text("model_type", tower.text("model_type", ""))
+    clip = kind.startswith("clip")
+    if not clip and not kind.startswith("siglip"):
+        raise CheckpointError(f"{tower.origin}: a tower of model_type {kind!r} is not known")
+    return VisionConfig(
+        width=fields.integer("hidden_size", 768),
+        mlp_width=fields.integer("intermediate_size", 3072),
+        layers=fields.integer("num_hidden_layers", 12),
+        heads=fields.integer("num_attention_heads", 12),
+        image_size=fields.integer("image_size", 224),
+        patch_size=fields.integer("patch_size", 32 if clip else 16),
+        activation=_activation(
+            fields.text("hidden_act", "quick_gelu" if clip else "gelu_pytorch_tanh")
+        ),
+        norm_eps=fields.number("layer_norm_eps", 1e-5 if clip else 1e-6),
+        class_token=clip,
+        patch_bias=not clip,
+        select_layer=select_layer,
+        select_feature=select_feature,
+    )
+
+
+def _activation(name: str) -> Activation:
+    if name not in ACTIVATION_NAMES:
+        raise ValueError(f"hidden_act {name!r} is none of {', '.join(ACTIVATION_NAMES)}")
+    return ACTIVATION_NAMES[name]
+
+
+def _projector_depth(kind: str) -> int:
+    if kind in ("identity", "linear"):
+        return int(kind == "linear")
+    found = _PROJECTOR.fullmatch(kind)
+    if found is None:
+        raise ValueError(f"projector {kind!r} is none of identity, linear, mlpKx_gelu")
+    return int(found.group(1))
+
+
+def config_json(config: NetworkConfig, family: Family, inputs: InputConfig) -> dict[str, JSON]:
+    """The config.json that MoE-LLaVA's trainer would write for this network.
+
+    Reading it back gives the same values; the tower's own config.json is not part of it.
+    """
+    decoder = config.decoder
+    values: dict[str, JSON] = {
+        "model_type": f"{'moe_' if config.moe else ''}llava_{family.name}",
+        "vocab_size": decoder.vocab_size,
+        "hidden_size": decoder.width,
+        "intermediate_size": decoder.mlp_width,
+        "num_hidden_layers": decoder.layers,
+        "num_attention_heads": decoder.heads,
+        "num_key_value_heads": decoder.kv_heads,
+        "hidden_act": _name_of(decoder.activation),
+        "rope_theta": decoder.rotary_base,
+        family.norm_eps_key: decoder.norm_eps,
+        "tie_word_embeddings": False,
+        "image_aspect_ratio": inputs.aspect_ratio,
+        "tokenizer_padding_side": inputs.side,
+        "mm_use_im_start_end": inputs.start_end,
+        "mm_image_tower": inputs.tower or None,
+    }
+    if family.rotary_share_key:
+        values[family.rotary_share_key] = decoder.rotary_width / decoder.head_width
+    if isinstance(family.qkv_bias, str):
+        values[family.qkv_bias] = decoder.qkv_bias
+    if inputs.max_length is not None:
+        values["tokenizer_model_max_length"] = inputs.max_length
+    if config.vision and config.projector:
+        values |= {
+            "image_projector_type": _projector_kind(config.projector.depth),
+            "mm_hidden_size": config.vision.width,
+            "mm_vision_select_layer": config.vision.select_layer,
+            "mm_vision_select_feature": config.vision.select_feature,
+        }
+    return values | ({"moe": _moe_json(config.moe)} if config.moe else {})
+
+
+def _moe_json(moe: MoEConfig) -> dict[str, JSON]:
+    return {
+        "moe_enable": True,
+        "moe_mode": "sparse",
+        "moe_layers_idx": list(moe.layers),
+        "num_experts": list(moe.experts),
+        "ep_size": 1,
+        "top_k_experts": moe.top_k,
+        "capacity_factor": moe.capacity_factor,
+        "eval_capacity_factor": moe.eval_capacity_factor,
+        "min_capacity": moe.min_capacity,
+        "use_residual": moe.residual,
+        "router_aux_loss_coef": moe.aux_loss_coef,
+    }
+
+
+def _projector_kind(depth: int) -> str:
+    return f"mlp{depth}x_gelu" if depth > 1 else ("linear" if depth else "identity")
+
+
+def _name_of(activation: Activation) -> str:
+    # "gelu_new" comes first in the table: it is what phi's own configuration says
+    return next(name for name, value in ACTIVATION_NAMES.items() if value == activation)

@@ -1,0 +1,114 @@
+"""The table of a checkpoint's keys to our parameters, read both ways.
+
+A key belongs to one of our parameters, is dropped by name, or is an error: a misspelt key never
+leaves random weights behind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lvlm_eval.errors import CheckpointError
+
+from .backbones import Family
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTable:
+    """Pairs of our name and the checkpoint's, {n} and {e} standing for numbers, and what to drop.
+
+    The end .weight or .bias is carried over and stands in no pair. Where several foreign names
+    belong to one of ours, all are read and the first is written.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    dropped: tuple[str, ...] = ()
+
+    def ours(self, key: str) -> str | None:
+        """Our parameter for a checkpoint's key; None for one that is dropped by name."""
+        if any(re.fullmatch(pattern, key) for pattern in self.dropped):
+            return None
+        name = _translate(key, ((theirs, ours) for ours, theirs in self.pairs))
+        if name is None:
+            raise CheckpointError(
+                f"the weights hold {key!r}, which is no part of this architecture; "
+                "is config.json the one that belongs to them?"
+            )
+        return name
+
+    def theirs(self, name: str) -> str:
+        """The checkpoint's key for our parameter."""
+        key = _translate(name, self.pairs)
+        if key is None:
+            raise ValueError(f"no row of the key table has {name!r}")
+        return key
+
+
+def network_table(family: Family, projector_kind: str) -> KeyTable:
+    """Decoder and projector, as MoE-LLaVA saves them (LLaVA-1.5's projector is read, too).
+
+    The copy of the tower in there is dropped: the original never reads it.
+    """
+    pairs = [(f"decoder.{ours}", theirs) for ours, theirs in family.names.items()]
+    ours_mlp, mlp = "decoder.blocks.{n}.mlp.", "model.layers.{n}.mlp."
+    moe = mlp + "deepspeed_moe."
+    for ours, theirs in family.mlp_names.items():
+        pairs += [
+            (f"{ours_mlp}{ours}", f"{mlp}{theirs}"),
+            (f"{ours_mlp}experts.{{e}}.{ours}", f"{moe}experts.deepspeed_experts.{{e}}.{theirs}"),
+            (f"{ours_mlp}shared.{ours}", f"{mlp}mlp.{theirs}"),
+        ]
+    pairs += [(ours_mlp + "router", moe + "gate.wg"), (ours_mlp + "mixer", mlp + "coefficient")]
+    for projector in ("model.mm_projector.image_spatial_proj", "model.mm_projector"):
+        if projector_kind == "linear":
+            pairs.append(("projector.layers.0", projector))
+        else:
+            pairs.append(("projector.layers.{n}", projector + ".{n}"))
+    return KeyTable(tuple(pairs), (r"model\.(image|vision)_tower\..*", r".*\.rotary_emb\.inv_freq"))
+
+
+def tower_table(used_layers: int) -> KeyTable:
+    """The vision half of a CLIP or SigLIP model; the text half, the heads, the layers above
+    the selected one and the final norm are dropped."""
+    ours, theirs = "vision.blocks.{n}.", "vision_model.encoder.layers.{n}."
+    attention = ("query", "q_proj"), ("key", "k_proj"), ("value", "v_proj"), ("out", "out_proj")
+    pairs = [
+        ("vision.patches", "vision_model.embeddings.patch_embedding"),
+        ("vision.class_token", "vision_model.embeddings.class_embedding"),
+        ("vision.positions", "vision_model.embeddings.position_embedding"),
+        ("vision.pre_norm", "vision_model.pre_layrnorm"),  # the misspelling is CLIP's
+        (ours + "attention_norm", theirs + "layer_norm1"),
+        (ours + "mlp_norm", theirs + "layer_norm2"),
+        (ours + "mlp.up", theirs + "mlp.fc1"),
+        (ours + "mlp.down", theirs + "mlp.fc2"),
+    ]
+    pairs += [(f"{ours}attention.{a}", f"{theirs}self_attn.{b}") for a, b in attention]
+    above = rf"vision_model\.encoder\.layers\.(?!({'|'.join(map(str, range(used_layers)))})\.).*"
+    return KeyTable(
+        tuple(pairs),
+        (
+            r"(text_model|text_projection|visual_projection)\..*",
+            r"logit_(scale|bias)",
+            r"vision_model\.(post_layernorm|head)\..*",
+            r"vision_model\.embeddings\.position_ids",
+            above,
+        ),
+    )
+
+
+def _translate(name: str, pairs: Iterable[tuple[str, str]]) -> str | None:
+    for source, target in pairs:
+        found = _pattern(source).fullmatch(name)
+        if found is not None:
+            numbers = {key: value for key, value in found.groupdict().items() if key != "end"}
+            return target.format(**numbers) + (found["end"] or "")
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(template: str) -> re.Pattern[str]:
+    numbered = re.sub(r"\\\{(\w)\\\}", r"(?P<\1>\\d+)", re.escape(template))
+    return re.compile(numbered + r"(?P<end>\.weight|\.bias)?")

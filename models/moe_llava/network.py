@@ -1,0 +1,87 @@
+"""Tower, projector and decoder joined: composition only. Sizes are `build.py`'s business.
+
+B sequences, T tokens, I images, P features of one, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .attention import additive_mask
+from .decoder import Context, Decoder
+from .moe import ARGMAX, RouterStats, Routing
+from .projector import Projector
+from .splice import Side, Spliced, splice
+from .vision import VisionTower
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """logits (B, T, V) fp32; one RouterStats for each MoE layer, in layer order."""
+
+    logits: Tensor
+    stats: list[RouterStats]
+
+
+class Network(nn.Module):
+    """A vision-language model; without tower and projector a language model."""
+
+    def __init__(
+        self, decoder: Decoder, vision: VisionTower | None, projector: Projector | None
+    ) -> None:
+        super().__init__()
+        self.decoder, self.vision, self.projector = decoder, vision, projector
+
+    @property
+    def device(self) -> torch.device:
+        return self.decoder.embedding.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.decoder.embedding.weight.dtype
+
+    def image_features(self, pixels: Tensor) -> Tensor:
+        """(I, 3, size, size) to (I, P, D). The tower is frozen in every stage of training."""
+        if self.vision is None or self.projector is None:
+            raise ValueError("this network has no image tower, but there are images")
+        with torch.no_grad():
+            features = self.vision(pixels.to(self.device, self.dtype))
+        projected: Tensor = self.projector(features)
+        return projected
+
+    def splice(
+        self,
+        token_ids: Sequence[Tensor],
+        pixels: Tensor | None,
+        *,
+        labels: Sequence[Tensor] | None = None,
+        side: Side = "right",
+        max_length: int | None = None,
+    ) -> Spliced:
+        """Prompts (T,) with their images (I, 3, size, size), in order, as vectors."""
+        features = self.image_features(pixels) if pixels is not None else ()
+        table = self.decoder.embedding.weight
+        return splice(token_ids, features, table, labels=labels, side=side, max_length=max_length)
+
+    def forward(
+        self,
+        embeds: Tensor,
+        valid: Tensor | None = None,
+        positions: Tensor | None = None,
+        routing: Routing = ARGMAX,
+    ) -> Output:
+        """All logits of vectors (B, T, D), without a cache; differentiable.
+
+        valid (B, T) says which are not padding; without positions (B, T) they are 0..T-1
+        whatever is padding (rotary positions are relative).
+        """
+        length = embeds.shape[1]
+        if positions is None:
+            positions = torch.arange(length, device=embeds.device).expand(len(embeds), -1)
+        mask = None if valid is None else additive_mask(valid, length, embeds.dtype)
+        hidden, stats = self.decoder(embeds, Context(positions, mask, routing=routing))
+        return Output(self.decoder.logits(hidden), stats)
