@@ -1,0 +1,87 @@
+"""A summary's figures as cells: on the paper's scale, with all that a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvlm_eval.schema import Cell, Estimate, Summary
+from lvlm_eval.tables import figure
+
+LENIENT_GAP = 0.5  # points between the official and the lenient reading; beyond, a note says so
+
+
+def cell_of(summary: Summary, metric: str) -> Cell:
+    """The metric in the paper's unit; without value where this data could not give it."""
+    estimate = in_paper_unit(summary, metric)
+    notes = [*_coverage(summary), *_reading(summary, metric, estimate), *_interval(estimate)]
+    return Cell(
+        estimate.value,
+        estimate.low,
+        estimate.high,
+        summary.n,
+        summary.failed,
+        note="; ".join(notes),
+    )
+
+
+def in_paper_unit(summary: Summary, metric: str) -> Estimate:
+    """The metric on the scale that papers print."""
+    found = summary.metrics.get(metric, Estimate(None, None, None))
+    value, low, high = (
+        None if figure is None else figure * summary.scale
+        for figure in (found.value, found.low, found.high)
+    )
+    return Estimate(value, low, high)
+
+
+def beside(summary: Summary, estimate: Estimate) -> Cell:
+    """Another scorer's figure, with its distance to the headline in brackets."""
+    headline = in_paper_unit(summary, summary.headline).value
+    text = figure(estimate.value)
+    if estimate.value is not None and headline is not None:
+        text = f"{text} ({estimate.value - headline:+.1f})"
+    return Cell(estimate.value, estimate.low, estimate.high, summary.n, summary.failed, text=text)
+
+
+def count_of(number: int) -> Cell:
+    return Cell(number, text=str(number))
+
+
+def share_of(part: int, whole: int) -> Cell:
+    """The part in percent of the whole; no value where there is no whole."""
+    return Cell(100 * part / whole if whole else None)
+
+
+def _coverage(summary: Summary) -> Iterator[str]:
+    """Which questions are not in the figure."""
+    if summary.asked < summary.total:
+        yield f"partial: {summary.asked} of {summary.total} questions asked"
+    if summary.absent:
+        yield f"partial: this copy of the data has no {', '.join(summary.absent)}"
+    missing = summary.asked - summary.n - summary.failed - summary.unjudged
+    if missing:
+        yield f"incomplete: {missing} of {summary.asked} questions have no answer yet"
+    if summary.failed:
+        yield f"{summary.failed} of {summary.asked} answers failed and are left out"
+    if summary.unjudged:
+        yield f"{summary.unjudged} of {summary.asked} answers could not be marked and are left out"
+
+
+def _reading(summary: Summary, metric: str, official: Estimate) -> Iterator[str]:
+    """How much of the headline hangs on the manner in which the model answers."""
+    lenient = in_paper_unit(summary, f"lenient/{summary.headline}").value
+    if metric != summary.headline or lenient is None or official.value is None:
+        return
+    gap = lenient - official.value
+    if abs(gap) > LENIENT_GAP:
+        yield f"the official reader is strict here: a lenient one gives {lenient:.1f} ({gap:+.1f})"
+
+
+def _interval(estimate: Estimate) -> Iterator[str]:
+    """Where the interval says less than it seems to."""
+    if estimate.value is None:
+        return
+    if estimate.low is None:
+        yield "no interval: the figure rests on a single cluster"
+    elif estimate.low == estimate.high:
+        yield "an interval of no width: all clusters agree, which is no proof of certainty"
