@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 PIXEL_LIMIT = 89_478_485  # Pillow's own threshold for a decompression bomb: 1/4 GiB of RGB
 # Only formats that Pillow decodes by itself; EPS, for one, would start an interpreter.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+# Pillow decodes a file that lost only its last bytes; the copy that made it is still broken.
+_END = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 

@@ -56,13 +56,13 @@ class ScoreLine:
         sample, score = record.sample, record.score
         return cls(
             sample.question_id,
-            score.values,
+            dict(score.values),
             score.answer,
             score.read,
             sample.target,
             sample.groups,
             sample.cluster,
-            tally,
+            dict(tally),
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -19,7 +19,7 @@ class Bar:
     """A Progress callback: what is going on, how much is done, of how much."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[NoReturn] | None = None
         self._what = ""
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -43,12 +43,12 @@ class Bar:
     ) -> None:
         self._close()
 
-    def _drawn(self, done: int, total: int) -> tqdm[None]:
+    def _drawn(self, done: int, total: int) -> tqdm[NoReturn]:
         from tqdm import tqdm
 
         if self._bar is None or total != self._bar.total:
             self._close()
-            bar: tqdm[None] = tqdm(total=total, initial=done, unit="q", dynamic_ncols=True)
+            bar: tqdm[NoReturn] = tqdm(total=total, initial=done, unit="q", dynamic_ncols=True)
             self._bar = bar
         return self._bar
 

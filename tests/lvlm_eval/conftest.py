@@ -1,0 +1,54 @@
+"""A small benchmark on disk and a model that answers it by rule."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lvlm_eval.evaluation import Candidate, Plan
+from lvlm_eval.model_spec import parse_model
+from lvlm_eval.plugins import select_tasks
+from lvlm_eval.schema import Mode
+
+PLUGINS = Path(__file__).parents[1] / "data" / "plugins"
+FILES = (PLUGINS / "tiny.py", PLUGINS / "parrot.py")
+
+MakePlan = Callable[..., Plan]
+
+
+def write_tiny(root: Path, images: int = 10, questions: int = 3) -> Path:
+    """A data root for the task `tiny`: `questions` on each of `images` pictures."""
+    folder = root / "tiny" / "images"
+    folder.mkdir(parents=True)
+    rows = []
+    for i in range(images):
+        Image.new("RGB", (8, 8), (i * 20 % 256, 0, 0)).save(folder / f"{i}.png")
+        for q in range(questions):
+            label = "yes" if (i + q) % 3 else "no"
+            rows.append({"id": f"{i}-{q}", "image": f"{i}.png", "text": f"q{q}?", "label": label})
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (root / "tiny" / "questions.jsonl").write_text(lines)
+    return root
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return write_tiny(tmp_path / "data")
+
+
+@pytest.fixture
+def make_plan(tiny: Path, tmp_path: Path) -> MakePlan:
+    def make(model: str = "parrot:polly", mode: Mode = "normal", **changes: object) -> Plan:
+        settings = {
+            "candidates": (Candidate(parse_model(model, FILES), mode),),
+            "tasks": tuple(select_tasks("tiny", FILES)),
+            "data": tiny,
+            "results": tmp_path / "results",
+            "cache": tmp_path / "cache",
+            "plugin_files": FILES,
+        }
+        return Plan(**(settings | changes))  # type: ignore[arg-type]
+
+    return make
