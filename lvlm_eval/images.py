@@ -69,9 +69,9 @@ def _decode(name: str, data: bytes, pixel_limit: int) -> PIL.Image.Image:
         with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             width, height = opened.size
             if width * height > pixel_limit:
-                raise ImageError(
-                    f"{name}: {width}x{height} is over the limit of {pixel_limit} pixels"
-                )
+                raise ImageError(f"{name}: {width}x{height}{over}")
+            if _END.get(opened.format or "", b"") not in data:
+                raise ImageError(f"{name}: is damaged or truncated: it has no end mark")
             return opened.convert("RGB")
     except PIL.Image.DecompressionBombError:
         raise ImageError(f"{name}:{over}") from None
