@@ -1,0 +1,87 @@
+"""Training conversations about the demo's scenes: several questions on one picture.
+
+A conversation is a tuple of turns, as `schema.Prompt` holds them. The questions are worded as
+the four tasks ask them, LLaVA's suffix included; scenes of the evaluation data never occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+
+from lvlm_eval.demo import gqa, mme, pope, vqav2
+from lvlm_eval.demo.draw import jpeg
+from lvlm_eval.demo.question import Maker, Question, coin, one_of
+from lvlm_eval.demo.scene import Scene, scenes
+from lvlm_eval.schema import Image, Turn
+
+SUFFIX = "\nAnswer the question using a single word or phrase."  # LLaVA-1.5's short answer
+QUESTIONS = 8
+BLIND_SHARE = 0.1  # without image, so that a run without images is an honest baseline
+_POPE: dict[str, Maker] = {"pope": pope.exists}
+# Relations and sums are learnt last; they are asked about twice as often as the rest.
+_HARD = ("neighbour", "relation", "verify_side", "choose_side", "numerical_calculation")
+
+
+def conversations(seed: int) -> Iterator[tuple[Turn, ...]]:
+    """Endless conversations; the same ones for the same seed."""
+    rng = np.random.default_rng(seed)
+    for scene in scenes(rng, evaluation=False):
+        asked = questions(scene, rng, QUESTIONS)
+        blind = rng.random() < BLIND_SHARE
+        yield _turns(asked, None if blind else Image(data=jpeg(scene)))
+
+
+def captions(seed: int) -> Iterator[tuple[Turn, ...]]:
+    """Endless pairs of a picture (the user's whole turn) and a list of what it shows."""
+    rng = np.random.default_rng(seed)
+    for scene in scenes(rng, evaluation=False):
+        image = Image(data=jpeg(scene))
+        yield (Turn("user", (image,)), Turn("assistant", (caption(scene),)))
+
+
+def caption(scene: Scene) -> str:
+    """What is in the picture, in reading order: "a small red star, a sign that says cat"."""
+    named = [
+        (thing.row, thing.column, f"a {thing.size} {thing.color} {thing.shape}")
+        for thing in scene.things
+    ]
+    if scene.sign is not None:
+        sign = scene.sign
+        named.append((sign.row, sign.column, f"a sign that says {sign.text}"))
+    return ", ".join(text for _, _, text in sorted(named))
+
+
+def questions(scene: Scene, rng: np.random.Generator, wanted: int) -> list[Question]:
+    """Different questions about the scene, of all four benchmarks mixed."""
+    found: dict[str, Question] = {}
+    for _ in range(4 * wanted):
+        question = one_of(rng, _MAKERS)(scene, rng, coin(rng))
+        if question is not None:
+            found.setdefault(question.text, question)
+        if len(found) == wanted:
+            break
+    return list(found.values())
+
+
+def _turns(asked: Sequence[Question], image: Image | None) -> tuple[Turn, ...]:
+    """User and assistant in turn, the image before the first question."""
+    turns: list[Turn] = []
+    for question in asked:
+        text = question.text + SUFFIX
+        parts = (text,) if turns or image is None else (image, text)
+        turns += [Turn("user", parts), Turn("assistant", (question.answer,))]
+    return tuple(turns)
+
+
+def _makers() -> tuple[Maker, ...]:
+    """Every kind of every benchmark, repeated as often as it is to be asked."""
+    kinds = chain(
+        vqav2.MAKERS.items(), gqa.MAKERS.items(), mme.MAKERS.items(), _POPE.items(), _POPE.items()
+    )
+    return tuple(maker for kind, maker in kinds for _ in range(2 if kind in _HARD else 1))
+
+
+_MAKERS = _makers()
