@@ -57,7 +57,8 @@ def _coverage(summary: Summary) -> Iterator[str]:
     if summary.asked < summary.total:
         yield f"partial: {summary.asked} of {summary.total} questions asked"
     if summary.absent:
-        yield f"partial: this copy of the data has no {', '.join(summary.absent)}"
+        parts = dict.fromkeys(name.partition("/")[0] for name in summary.absent)
+        yield f"partial: this copy of the data has no {', '.join(parts)}"
     missing = summary.asked - summary.n - summary.failed - summary.unjudged
     if missing:
         yield f"incomplete: {missing} of {summary.asked} questions have no answer yet"

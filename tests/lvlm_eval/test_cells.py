@@ -41,7 +41,12 @@ def test_answers_that_nobody_could_mark_are_no_missing_ones(whole: Summary) -> N
 def test_a_part_of_the_questions_is_called_partial(mme: Summary) -> None:
     note = cell_of(mme, "existence/score").note
     assert "partial: 40 of 80 questions asked" in note
-    assert "this copy of the data has no landmark/score" in note
+    assert note.endswith("this copy of the data has no landmark")
+
+
+def test_an_absent_part_is_named_once_for_all_its_figures(whole: Summary) -> None:
+    summary = replace(whole, absent=("popular/f1", "popular/accuracy", "mean_f1"))
+    assert cell_of(summary, "f1_mean").note.endswith("has no popular, mean_f1")
 
 
 def test_what_the_data_could_not_give_has_no_value(mme: Summary) -> None:
