@@ -21,7 +21,17 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy")
 LAYERS = (
     {"schema", "errors"},
     {
-        *("answers", "data", "durable", "facts", "images", "metrics", "predictions", "stats"),
+        *(
+            "answers",
+            "data",
+            "durable",
+            "facts",
+            "images",
+            "metrics",
+            "predictions",
+            "prompts",
+            "stats",
+        ),
         *("store", "task_store", "certify"),
     },
     {"run", "report", "tables", "cells", "comparable", "leaderboard", "plugins", "model_spec"},
