@@ -7,12 +7,12 @@ Nothing outside the data root is read. Images are left to `images.py`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lvlm_eval.errors import DataError, MissingData
-from lvlm_eval.schema import JSON
+from lvlm_eval.schema import JSON, Sample
 
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
@@ -89,6 +89,11 @@ def require(root: Path, task: str, *candidates: str) -> Path:
     return path
 
 
+def image_folder(root: Path, *candidates: str) -> Path:
+    """The first candidate that exists, else the first: answers are marked without images too."""
+    return locate(root, *candidates) or inside(root, candidates[0])
+
+
 def inside(root: Path, relative: str, origin: str = "") -> Path:
     """The path under the root; an error where it leads out of it (`..`, absolute)."""
     relative_path = Path(relative)
@@ -98,6 +103,20 @@ def inside(root: Path, relative: str, origin: str = "") -> Path:
             f"{where}path {relative!r} leaves the data root {root}; only files under it are read"
         )
     return root / relative_path
+
+
+def unique(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The samples, with an error at the second one of an id: one answer would hide the other."""
+    seen: dict[str, str] = {}
+    for sample in samples:
+        if sample.question_id in seen:
+            first = seen[sample.question_id]
+            raise DataError(
+                f"{sample.origin}: id {sample.question_id!r} occurs twice, first at {first}; "
+                "the answers to the two could not be told apart"
+            )
+        seen[sample.question_id] = sample.origin
+        yield sample
 
 
 def read_text(path: Path) -> str:
@@ -119,15 +138,23 @@ def read_jsonl(path: Path) -> Iterator[Row]:
             yield _object(_parse(line, path, number), f"{path}:{number}")
 
 
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file that circulates both as JSON lines and as one JSON list."""
+    return read_array(path) if read_text(path).lstrip().startswith("[") else read_jsonl(path)
+
+
 def read_array(path: Path, key: str | None = None) -> Iterator[Row]:
-    """The objects of a JSON list: the whole document, or the list under `key` of its object."""
+    """The objects of a JSON list: the whole document, or the list under `key` of its object.
+
+    With a key, what follows that list is not read.
+    """
     text = read_text(path)
     position = _skip(text, 0) if key is None else _find_key(text, key, path)
     if text[position : position + 1] != "[":
         where = "the document" if key is None else repr(key)
         raise DataError(f"{path}:{_line(text, position)}: {where} must be a list")
     line, counted = 1, 0
-    for start, value in _elements(text, position, path):
+    for start, value in _elements(text, position, path, whole=key is None):
         line, counted = line + text.count("\n", counted, start), start
         yield _object(value, f"{path}:{line}")
 
@@ -154,8 +181,8 @@ def _object(value: JSON, origin: str) -> Row:
 def _parse(line: str, path: Path, number: int) -> JSON:
     try:
         value: JSON = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{number}: not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}:{number}: not JSON: {_reason(error)}") from None
     return value
 
 
@@ -185,24 +212,43 @@ def _entries(text: str, path: Path, stop_at: str | None = None) -> Iterator[tupl
         value, position = _value(text, position, path)
         yield key_position, key, value
         position = _comma(text, position, "}", path)
+    _end(text, position, path)
 
 
-def _elements(text: str, position: int, path: Path) -> Iterator[tuple[int, JSON]]:
-    """Position and value of each element of the list that starts at `position`."""
+def _elements(text: str, position: int, path: Path, *, whole: bool) -> Iterator[tuple[int, JSON]]:
+    """Position and value of each element of the list that starts at `position`.
+
+    whole: the list is the document, so nothing may follow it.
+    """
     position = _expect(text, position, "[", path)
     while text[position : position + 1] != "]":
         start = position
         value, position = _value(text, position, path)
         yield start, value
         position = _comma(text, position, "]", path)
+    if whole:
+        _end(text, position, path)
+
+
+def _end(text: str, position: int, path: Path) -> None:
+    """An error if anything follows the bracket at `position`."""
+    after = _skip(text, position + 1)
+    if after < len(text):
+        raise DataError(f"{path}:{_line(text, after)}: not JSON: text after the end")
 
 
 def _value(text: str, position: int, path: Path) -> tuple[JSON, int]:
     try:
         value, end = _DECODER.raw_decode(text, position)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        where = error.lineno if isinstance(error, json.JSONDecodeError) else _line(text, position)
+        raise DataError(f"{path}:{where}: not JSON: {_reason(error)}") from None
     return value, _skip(text, end)
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    """What is wrong; also for numbers of thousands of digits and for very deep nesting."""
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _comma(text: str, position: int, closing: str, path: Path) -> int:
