@@ -1,0 +1,160 @@
+"""Reading answers out of text: yes or no, and phrases as the VQA evaluators compare them.
+
+Each rule is the exact rule of one published scorer, oddities included: an oddity that was
+tidied away would move the scores of published tables. What is done with what was read
+(confusion counts, accuracies) is in `metrics.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+_WHOLE_WORD = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
+
+
+def yes_no_in_first_sentence(text: str) -> str:
+    """POPE's `evaluate.py`: "no" if the first sentence has the word No, no or not, else "yes".
+
+    Neither stripped nor lower-cased: empty text, "NO" and "no!" are all "yes".
+    """
+    first_sentence = text.partition(".")[0].replace(",", "")
+    return "no" if {"No", "not", "no"} & set(first_sentence.split(" ")) else "yes"
+
+
+def yes_no_in_four_characters(text: str) -> str | None:
+    """MME's `calculation.py`: "yes" or else "no" anywhere in the first four characters.
+
+    Not stripped, so "none" and "1. no" are "no", and three spaces before "yes" hide it.
+    """
+    start = text.lower()[:4]
+    return next((word for word in ("yes", "no") if word in start), None)
+
+
+def first_yes_no(text: str) -> str | None:
+    """The first whole word yes or no, in any case; the lenient reading shown beside strict ones."""
+    found = _WHOLE_WORD.search(text)
+    return found[1].lower() if found else None
+
+
+def only_yes_or_no(text: str) -> str | None:
+    """VLMEvalKit's `YOrN_Extraction`: whichever of the two occurs as a word, None if both do."""
+    words = set(strip_marks(text.lower(), VLMEVALKIT).split())
+    found = words & {"yes", "no"}
+    return found.pop() if len(found) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRules:
+    """In what the copies of the VQA evaluator's punctuation step differ.
+
+    comma:  where it matches, every mark of the text is deleted (meant for 1,000).
+    period: what is deleted at the end, at most 32 times.
+    """
+
+    comma: re.Pattern[str]
+    period: re.Pattern[str]
+
+
+# The official code runs under Python 2, where \d is ASCII only. Its look-behind for a digit
+# before the period is misspelt and never rejects, so only the digit after it counts.
+VQA_OFFICIAL = MarkRules(re.compile(r"[0-9],[0-9]"), re.compile(r"\.(?![0-9])"))
+EVAL_AI = MarkRules(re.compile(r"\d,+(?=\d)"), re.compile(r"\.(?!\d)"))
+VLMEVALKIT = MarkRules(re.compile(r"\d,\d"), re.compile(r"(?<!\d)\.(?!\d)"))
+
+# re.UNICODE has the value 32 and is passed where `re.sub` takes the count.
+_PERIOD_LIMIT = 32
+_MARKS = tuple(';/[]"{}()=+\\_-><@`,?!')
+
+
+def strip_marks(text: str, rules: MarkRules = VQA_OFFICIAL) -> str:
+    """The punctuation step: a mark next to a space goes, elsewhere it becomes a space.
+
+    Whether a mark is next to a space is asked of the text as it came, not as it has become.
+    """
+    delete_all = rules.comma.search(text) is not None
+    stripped = text
+    for mark in _MARKS:
+        if mark in text:
+            delete = delete_all or f"{mark} " in text or f" {mark}" in text
+            stripped = stripped.replace(mark, "" if delete else " ")
+    return rules.period.sub("", stripped, count=_PERIOD_LIMIT)
+
+
+def normalise_words(text: str) -> str:
+    """The word step: lower case, number words to digits, no articles, contractions spelt out.
+
+    Numbers are looked up first, so "one" is 1 but the article test sees the digits.
+    """
+    words = (_NUMBERS.get(word, word) for word in text.lower().split())
+    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def one_line(text: str) -> str:
+    """Newlines and tabs as spaces, then stripped: what every copy of the evaluator does first."""
+    return text.replace("\n", " ").replace("\t", " ").strip()
+
+
+def normalise_phrase(text: str, rules: MarkRules = VQA_OFFICIAL) -> str:
+    """Both steps, for a text of one line."""
+    return normalise_words(strip_marks(text, rules))
+
+
+def eval_ai_answer(text: str) -> str:
+    """What LLaVA uploads for a VQA answer: the EvalAI answer processor of M4C."""
+    lowered = text.lower().replace(",", "").replace("?", "").replace("'s", " 's")
+    return normalise_phrase(one_line(lowered), EVAL_AI)
+
+
+def as_compared(answer: str, annotators: Sequence[str]) -> tuple[str, list[str]]:
+    """An answer and the annotators' as the official VQA evaluator compares them.
+
+    Where all annotators agree to the letter nothing is normalised: comparison is exact.
+    """
+    answer, annotators = one_line(answer), [one_line(other) for other in annotators]
+    if len(set(annotators)) == 1:
+        return answer, annotators
+    return normalise_phrase(answer), [normalise_phrase(other) for other in annotators]
+
+
+_NUMBERS: Mapping[str, str] = {
+    word: str(value)
+    for value, words in enumerate(
+        ["none zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    )
+    for word in words.split()
+}
+_ARTICLES = frozenset(("a", "an", "the"))
+
+# The evaluator's table by ending. What is absent is absent on purpose: "id", "ill", "its",
+# "lets", "shed", "shes", "well" and the like are words, or were never in it.
+_ENDINGS: Mapping[str, str] = {
+    "n't": "ai are ca could did does do had has have is might must need ought sha should was "
+    "were wo would",
+    "'ve": "could might must not should they we what where who would you",
+    "'d": "he how it someone something there they where who you",
+    "'ll": "how it somebody someone something they what who why you y'all",
+    "'s": "he how somebody someone that there what when where who why",
+    "'re": "there they what why you",
+    "n't've": "could had might should would",
+    "'d've": "he it she somebody someone something there they we who you y'all",
+}
+_SINGLE = ("ma'am", "o'clock", "'twas", "y'all", "'ow's'at")
+_TURNED_ROUND = {"somebody'd": "somebodyd"}  # the table's own slip; both sides go through it
+
+
+def _misspelt(word: str) -> Iterator[str]:
+    """The word with one of its apostrophes missing."""
+    for at in (place for place, letter in enumerate(word) if letter == "'"):
+        yield word[:at] + word[at + 1 :]
+
+
+def _contractions() -> dict[str, str]:
+    built = (stem + ending for ending, stems in _ENDINGS.items() for stem in stems.split())
+    spelt = itertools.chain(built, _SINGLE)
+    return {wrong: right for right in spelt for wrong in _misspelt(right)} | _TURNED_ROUND
+
+
+CONTRACTIONS: Mapping[str, str] = _contractions()

@@ -1,0 +1,39 @@
+"""Typed access to what a sample carries for its scorer.
+
+The task that reads a fact has written it itself, so a wrong type here is our own bug; wrong
+files were reported by `data.py` with file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lvlm_eval.schema import Sample
+
+
+def texts(sample: Sample, fact: str) -> list[str]:
+    """The fact as a list of texts."""
+    value = sample.facts[fact]
+    assert isinstance(value, Sequence) and not isinstance(value, str), f"{fact}: {value!r}"
+    assert all(isinstance(text, str) for text in value), f"{fact}: {value!r}"
+    return [str(text) for text in value]
+
+
+def text(sample: Sample, fact: str) -> str | None:
+    """The fact as text, None where it is null or absent."""
+    value = sample.facts.get(fact)
+    assert value is None or isinstance(value, str), f"{fact}: {value!r}"
+    return value
+
+
+def number(sample: Sample, fact: str) -> int:
+    """The fact as an integer."""
+    value = sample.facts[fact]
+    assert isinstance(value, int), f"{fact}: {value!r}"
+    return value
+
+
+def target_text(sample: Sample) -> str:
+    """The target of a sample whose target is text."""
+    assert isinstance(sample.target, str), f"{sample.question_id}: {sample.target!r}"
+    return sample.target
