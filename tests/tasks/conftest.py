@@ -1,0 +1,87 @@
+"""Recorded vectors as data roots and as marked records, for the tests of all tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from lvlm_eval.certify import Vectors, read_vectors, write_data
+from lvlm_eval.plugins import load_task
+from lvlm_eval.predictions import read_predictions
+from lvlm_eval.schema import JSON, Record, Sample
+
+CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
+
+Files = Mapping[str, JSON]
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Callable[[str], Vectors]:
+    """A task's recorded vectors."""
+    return cache(lambda name: read_vectors(CONFORMANCE / name))
+
+
+@pytest.fixture(scope="session")
+def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Files], Path]:
+    """Writes files by their paths under a fresh data root, which it gives."""
+
+    def _write(files: Files) -> Path:
+        root = tmp_path_factory.mktemp("root")
+        write_data(files, root)
+        return root
+
+    return _write
+
+
+@pytest.fixture(scope="session")
+def official(
+    vectors: Callable[[str], Vectors], write: Callable[[Files], Path]
+) -> Callable[[str], Path]:
+    """A data root with a task's recorded files under their official names."""
+
+    @cache
+    def _official(name: str) -> Path:
+        files = vectors(name).annotations
+        return write({f"{name}/{file}": content for file, content in files.items()})
+
+    return _official
+
+
+@pytest.fixture(scope="session")
+def records(official: Callable[[str], Path]) -> Callable[[str, str], Sequence[Record]]:
+    """A task's recorded answers, marked by one of its variants."""
+
+    @cache
+    def _records(name: str, variant: str) -> Sequence[Record]:
+        task = load_task(name)
+        samples = {sample.question_id: sample for sample in task.samples(official(name))}
+        answers = read_predictions(CONFORMANCE / name / "predictions.jsonl", list(samples.values()))
+        score = task.variants[variant].score
+        pairs = [(samples[answer.question_id], answer) for answer in answers]
+        return [Record(sample, answer, score(sample, answer)) for sample, answer in pairs]
+
+    return _records
+
+
+@pytest.fixture(scope="session")
+def content() -> Callable[[Sequence[Sample]], list[JSON]]:
+    """What layouts of the same data agree in: all but folders, origins and others' ids."""
+
+    def _content(samples: Sequence[Sample]) -> list[JSON]:
+        return [
+            [
+                sample.question_id,
+                sample.prompt.text,
+                [image.path.name for image in sample.prompt.images if image.path],
+                sample.target,
+                sample.facts,
+                sample.groups,
+                sample.cluster,
+            ]
+            for sample in samples
+        ]
+
+    return _content

@@ -1,0 +1,111 @@
+"""What every certified task promises, tried on its recorded vectors."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvlm_eval.certify import certify_folder, failures
+from lvlm_eval.errors import MissingData
+from lvlm_eval.metrics import add_up
+from lvlm_eval.plugins import load_task
+from lvlm_eval.prompts import SHORT_ANSWER
+from lvlm_eval.schema import Record
+
+CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
+TASKS = ("pope",)
+VARIANTS = tuple((name, variant) for name in TASKS for variant in load_task(name).variants)
+
+Records = Callable[[str, str], Sequence[Record]]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_recorded_figure_of_every_variant_agrees(name: str) -> None:
+    task = load_task(name)
+    report = certify_folder(CONFORMANCE / name, task)
+    assert failures(report, task.primary, strict=True) == []
+    assert set(report) == set(task.variants)
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+@settings(max_examples=25)
+@given(shuffle=st.randoms(use_true_random=False))
+def test_neither_order_nor_clusters_change_a_metric(
+    records: Records, name: str, variant: str, shuffle: random.Random
+) -> None:
+    scorer = load_task(name).variants[variant]
+    everything = list(records(name, variant))
+    whole = scorer.finish(scorer.tally(everything))
+    shuffle.shuffle(everything)
+    tallies = [scorer.tally(cluster) for cluster in _clusters(everything)]
+    assert scorer.finish(add_up(tallies)) == pytest.approx(whole, nan_ok=True)
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+@settings(max_examples=25)
+@given(choice=st.randoms(use_true_random=False), share=st.sampled_from([0.02, 0.3, 0.9]))
+def test_any_part_of_the_answers_can_be_marked(
+    records: Records, name: str, variant: str, choice: random.Random, share: float
+) -> None:
+    scorer = load_task(name).variants[variant]
+    everything = list(records(name, variant))
+    answered = choice.sample(everything, max(1, int(share * len(everything))))
+    metrics = scorer.finish(add_up(scorer.tally(cluster) for cluster in _clusters(answered)))
+    assert all(math.isnan(value) or value >= 0 for value in metrics.values())
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_resample_without_any_cluster_has_the_same_metrics_without_values(
+    records: Records, name: str, variant: str
+) -> None:
+    scorer = load_task(name).variants[variant]
+    sums = scorer.tally(records(name, variant))
+    metrics = scorer.finish(dict.fromkeys(sums, 0.0))
+    assert metrics.keys() == scorer.finish(sums).keys()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_complete_copy_has_the_expected_and_shown_metrics(records: Records, name: str) -> None:
+    task = load_task(name)
+    metrics = task.scorer.finish(task.scorer.tally(records(name, task.primary)))
+    assert {*task.expected, *task.shown, task.scorer.headline} <= metrics.keys()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_item_has_a_mark_between_0_and_1_and_a_prompt_of_llava(
+    records: Records, name: str
+) -> None:
+    task = load_task(name)
+    for record in records(name, task.primary):
+        assert 0 <= record.score.values["correct"] <= 1
+        assert record.sample.prompt.text.endswith(SHORT_ANSWER)
+        assert len(record.sample.prompt.images) == 1
+        assert record.sample.cluster
+        assert ":" in record.sample.origin
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_samples_can_be_written_as_json(records: Records, name: str) -> None:
+    for record in records(name, load_task(name).primary):
+        facts = json.dumps([record.sample.facts, record.sample.groups, record.sample.target])
+        assert json.loads(facts)[0] == dict(record.sample.facts)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_without_data_the_error_says_where_to_put_it(name: str, tmp_path: Path) -> None:
+    with pytest.raises(MissingData, match=f"{name}: no data.*{tmp_path}"):
+        list(load_task(name).samples(tmp_path))
+
+
+def _clusters(records: Sequence[Record]) -> list[list[Record]]:
+    clusters: dict[str, list[Record]] = {}
+    for record in records:
+        clusters.setdefault(record.sample.cluster, []).append(record)
+    return list(clusters.values())
