@@ -39,7 +39,8 @@ def beside(summary: Summary, estimate: Estimate) -> Cell:
     headline = in_paper_unit(summary, summary.headline).value
     text = figure(estimate.value)
     if estimate.value is not None and headline is not None:
-        text = f"{text} ({estimate.value - headline:+.1f})"
+        gap = round(estimate.value - headline, 1) + 0.0  # no figure reads -0.0
+        text = f"{text} ({gap:+.1f})"
     return Cell(estimate.value, estimate.low, estimate.high, summary.n, summary.failed, text=text)
 
 

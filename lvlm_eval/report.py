@@ -21,7 +21,7 @@ from lvlm_eval.task_store import TaskStore
 MODES = ("normal", "blind", "mismatched")
 SHORT_ID = 6
 RUN_COLUMNS = (
-    "metric", "value", "95 % interval", "n", "unparsed %", "cut off %", "failed", "seconds",
+    "metric", "value", "95 % interval", "n", "failed", "unparsed %", "cut off %", "seconds",
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ REPLICATES = 1000
 MOST_WITHOUT_VALUE = 0.25
 CHUNK_WEIGHTS = 4_000_000  # of 8 bytes: memory stays flat however many clusters there are
 
-Finish: TypeAlias = Callable[[Tally], dict[str, float]]
+ToMetrics: TypeAlias = Callable[[Tally], dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class _Clusters:
 
 
 def bootstrap(
-    tallies: Sequence[Tally], finish: Finish, *, seed: int = 0, replicates: int = REPLICATES
+    tallies: Sequence[Tally], finish: ToMetrics, *, seed: int = 0, replicates: int = REPLICATES
 ) -> dict[str, Estimate]:
     """Each metric of the summed tallies with its percentile interval over resampled clusters.
 
@@ -91,7 +91,7 @@ def bootstrap(
 def paired_difference(
     first: Sequence[Tally],
     second: Sequence[Tally],
-    finish: Finish,
+    finish: ToMetrics,
     *,
     seed: int = 0,
     replicates: int = REPLICATES,

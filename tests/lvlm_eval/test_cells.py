@@ -75,6 +75,7 @@ def test_a_missing_interval_and_one_without_width_are_explained(whole: Summary) 
 
 def test_another_scorer_s_figure_stands_beside_the_headline(whole: Summary) -> None:
     assert beside(whole, Estimate(84.04, 79.0, 89.0)).text == "84.0 (-1.1)"
+    assert beside(whole, Estimate(85.11, 79.0, 89.0)).text == "85.1 (+0.0)"
     assert beside(whole, Estimate(None, None, None)).text == "-"
 
 
