@@ -1,0 +1,60 @@
+"""MoE-LLaVA and dense LLaVA checkpoints, read as they are published.
+
+Importing this imports no heavy library: listing models and showing help stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .adapter import MoELlava
+    from .recorded.report import FixtureResult
+
+DESCRIPTION = "MoE-LLaVA and dense LLaVA checkpoints (phi): a folder, or a name in the hub cache"
+
+
+def recognises(config: Mapping[str, object]) -> bool:
+    """Whether a config.json is one of MoE-LLaVA's or LLaVA's, by its model_type."""
+    kind = config.get("model_type")
+    return isinstance(kind, str) and kind.startswith(("moe_llava_", "llava_"))
+
+
+def load(
+    checkpoint: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    routing: str = "argmax",
+    batch: int = 32,
+    towers: str = "",
+) -> MoELlava:
+    """The checkpoint opened as a Model; its weights are read when the first question comes.
+
+    device: auto (a GPU if there is one), cpu, cuda, cuda:1. dtype: auto (bfloat16 on a GPU,
+    float32 on the CPU), float32, bfloat16, float16. routing: argmax, capacity (as DeepSpeed
+    0.9.5, tokens dropped), sampled (its noisy second expert, seeded). batch: questions at once.
+    towers: a folder with image towers by their hub names. Raises CheckpointError, UsageError.
+    """
+    from .adapter import choose_settings, open_model
+
+    return open_model(checkpoint, towers, choose_settings(device, dtype, routing, batch))
+
+
+def parity(golden: Path, model: str | None = None) -> dict[str, FixtureResult]:
+    """Each fixture folder at or below `golden` compared with what our code computes.
+
+    Without `model` a fixture's own folder is the checkpoint. Raises CheckpointError, DataError.
+    """
+    from .recorded import compare_all
+
+    return compare_all(golden, model)
+
+
+def parity_text(results: Mapping[str, FixtureResult]) -> str:
+    """The comparison as a table, with what is left out as a defect of the original."""
+    from .recorded.report import as_text
+
+    return as_text(results)

@@ -6,6 +6,7 @@ downloaded: what is missing is an error that says where it should be.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Checkpoint:
     digest: SHA-256 over weights and settings, the tower's among them.
     """
 
+    name: str
     folder: Path
     config: CheckpointConfig
     tower: Path | None
@@ -80,8 +82,10 @@ def open_checkpoint(location: str, towers: str = "") -> Checkpoint:
     files = weight_files(folder) + _settings(folder)
     digest = digest_of_files(files)
     if tower:
-        digest = f"{digest}{digest_of_files(weight_files(tower) + _settings(tower))}"
-    return Checkpoint(folder, config, tower, digest)
+        of_tower = digest_of_files(weight_files(tower) + _settings(tower))
+        digest = hashlib.sha256(f"{digest} {of_tower}".encode()).hexdigest()
+    name = Path(location).absolute().name
+    return Checkpoint(name, folder, config, tower, digest)
 
 
 def _settings(folder: Path) -> list[Path]:

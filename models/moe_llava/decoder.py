@@ -71,7 +71,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: DecoderConfig, moe: MoEConfig | None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.moe = config, moe
         self.embedding = nn.Embedding(config.vocab_size, config.width)
         self.blocks = nn.ModuleList(Block(config, moe, n) for n in range(config.layers))
         self.norm = make_norm(config.norm, config.width, config.norm_eps)
@@ -87,6 +87,10 @@ class Decoder(nn.Module):
                 all_stats.append(stats)
         normed: Tensor = self.norm(hidden)
         return normed, all_stats
+
+    def moe_layers(self) -> dict[int, int]:
+        """Layers with experts, in order, to how many they have."""
+        return dict(sorted(zip(self.moe.layers, self.moe.experts, strict=True))) if self.moe else {}
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) to (..., V) in fp32."""

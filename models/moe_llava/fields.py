@@ -62,6 +62,14 @@ class Fields:
             raise self._wrong(key, "a list of integers", value)
         return tuple(cast("list[int]", value))
 
+    def numbers(self, key: str, length: int) -> tuple[float, ...]:
+        value = self._get(key, None)
+        if not isinstance(value, list) or len(value) != length:
+            raise self._wrong(key, f"a list of {length} numbers", value)
+        if any(isinstance(item, bool) or not isinstance(item, (int, float)) for item in value):
+            raise self._wrong(key, f"a list of {length} numbers", value)
+        return tuple(float(cast("float", item)) for item in value)
+
     def fields(self, key: str) -> Fields | None:
         """The object under the key, None where there is none."""
         value = self.values.get(key)

@@ -1,0 +1,170 @@
+"""MoE-LLaVA as a Model: words and pictures in, words out. The engine below sees ids and pixels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import cast, get_args
+
+import torch
+from torch import Tensor
+
+from lvlm_eval.errors import DataError, UsageError
+from lvlm_eval.images import open_rgb
+from lvlm_eval.schema import Decoding, Image, Request, Response
+
+from .chat import TEMPLATES, ChatFormat
+from .checkpoint import Checkpoint, open_checkpoint
+from .engine.engine import Engine, EngineRouting
+from .engine.sequence import Finished, Picture, Question
+from .fields import read_json
+from .preprocess import Processor, read_processor
+from .tokenizer import read_tokenizer
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_READERS = 4  # threads that decode pictures while the network is busy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a checkpoint is run; all but `batch` may change an answer."""
+
+    device: str
+    dtype: str
+    routing: EngineRouting
+    batch: int
+
+
+def choose_settings(device: str, dtype: str, routing: str, batch: int) -> Settings:
+    """The settings with every "auto" decided; UsageError for what does not exist.
+
+    auto: the GPU if there is one, in bfloat16; else the CPU in float32. Under capacity routing
+    tokens that share a forward compete, so questions are then asked one at a time.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f"unknown device {device!r}; try cpu, cuda or cuda:1") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {device!r} was asked for, but torch sees no GPU here")
+    if dtype == "auto":
+        dtype = "bfloat16" if kind == "cuda" else "float32"
+    if dtype not in DTYPES:
+        raise UsageError(f"unknown dtype {dtype!r}; there are auto, {', '.join(DTYPES)}")
+    if routing not in get_args(EngineRouting):
+        kinds = ", ".join(get_args(EngineRouting))
+        raise UsageError(f"unknown routing {routing!r}; there are {kinds}")
+    if batch < 1:
+        raise UsageError(f"batch must be at least 1, got {batch}")
+    batch = 1 if routing == "capacity" else batch
+    return Settings(device, dtype, cast("EngineRouting", routing), batch)
+
+
+def open_model(checkpoint: str, towers: str, settings: Settings) -> MoELlava:
+    """The model, opened: configuration and digest are read, weights not yet."""
+    return MoELlava(open_checkpoint(checkpoint, towers), settings)
+
+
+@dataclass(frozen=True)
+class MoELlava:
+    """A Model. Tokenizer, preprocessing and weights are read when they are first needed."""
+
+    checkpoint: Checkpoint
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return self.checkpoint.name
+
+    def describe(self) -> dict[str, str]:
+        return {
+            "weights": self.checkpoint.digest,
+            "dtype": self.settings.dtype,
+            "device": self.settings.device,
+            "routing": self.settings.routing,
+            "conversation": self.checkpoint.config.family.conversation,
+        }
+
+    def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
+        """Answers batch by batch; the next batch's pictures are read meanwhile."""
+        with ThreadPoolExecutor(1) as ahead:
+            waiting = iter(requests)
+            batch = list(islice(waiting, self.settings.batch))
+            read = ahead.submit(self.encode, batch)
+            while batch:
+                questions, failed = read.result()
+                batch = list(islice(waiting, self.settings.batch))
+                read = ahead.submit(self.encode, batch)
+                yield from failed
+                if questions:
+                    for finished in self.engine.run(questions, decoding):
+                        yield self._response(finished, decoding)
+
+    def encode(self, requests: Sequence[Request]) -> tuple[list[Question], list[Response]]:
+        """Questions for the engine, and responses for those whose picture cannot be read."""
+        images = {_key(image): image for r in requests for image in r.prompt.images}
+        with ThreadPoolExecutor(_READERS) as readers:
+            pixels = dict(zip(images, readers.map(self._read, images.values()), strict=True))
+        questions, failed = [], []
+        for request in requests:
+            keys = [_key(image) for image in request.prompt.images]
+            broken = [value for value in map(pixels.__getitem__, keys) if isinstance(value, str)]
+            if broken:
+                failed.append(Response(request.question_id, "", "error", error=broken[0]))
+                continue
+            pictures = (Picture(key, cast("Tensor", pixels[key])) for key in keys)
+            ids = self.chat.encode(request.prompt)
+            questions.append(Question(request.question_id, tuple(ids), tuple(pictures)))
+        return questions, failed
+
+    def _read(self, image: Image) -> Tensor | str:
+        """Pixels (3, size, size), or what went wrong."""
+        if self.processor is None:
+            return "UsageError: the model has no image tower, but the prompt has an image"
+        try:
+            return self.processor.pixels(open_rgb(image))
+        except DataError as error:
+            return f"{type(error).__name__}: {error}"
+
+    def _response(self, finished: Finished, decoding: Decoding) -> Response:
+        ids = finished.new_token_ids
+        text = self.chat.decode(ids, decoding.stop)
+        return Response(finished.question_id, text, finished.reason, len(ids))
+
+    @cached_property
+    def chat(self) -> ChatFormat:
+        config = self.checkpoint.config
+        template = TEMPLATES[config.family.conversation]
+        return ChatFormat(template, read_tokenizer(self.checkpoint.folder), config.inputs.start_end)
+
+    @cached_property
+    def processor(self) -> Processor | None:
+        """The tower's preprocessing; None for a model without a tower."""
+        tower = self.checkpoint.tower
+        if tower is None:
+            return None
+        fields = read_json(tower / "preprocessor_config.json")
+        return read_processor(fields, self.checkpoint.config.inputs.aspect_ratio)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine with the weights loaded, which takes its time."""
+        settings = self.settings
+        network = self.checkpoint.load(
+            self.chat.tokenizer.size, DTYPES[settings.dtype], settings.device
+        )
+        limit = self.checkpoint.config.inputs.max_length
+        return Engine(network, self.chat.stops, settings.routing, limit)
+
+
+def _key(image: Image) -> str:
+    """What tells pictures apart: the digest where it is known, else the path or the bytes."""
+    if image.digest or image.data is None:
+        return image.digest or str(image.path)
+    return hashlib.sha256(image.data).hexdigest()

@@ -1,0 +1,1 @@
+"""Generation: sequences in, new token ids out. `engine.py` is the loop over the other parts."""

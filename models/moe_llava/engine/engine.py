@@ -1,0 +1,140 @@
+"""The loop: encode pictures, prefill, decode until every sequence of the batch has its end.
+
+In fp32 a greedy answer depends on no other sequence of its batch, up to rounding: padding is
+masked, positions count real tokens only, and drop-free experts treat every token alone. Capacity
+routing is the exception by its nature.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from lvlm_eval.schema import Decoding
+
+from ..moe import RoutingKind
+from ..network import Network
+from ..splice import Spliced, splice
+from .runner import Noise, decode, keep, prefill
+from .sampler import generator_for, gumbel, next_tokens
+from .sequence import Finished, Question
+
+_log = logging.getLogger(__name__)
+EngineRouting = Literal["argmax", "capacity", "sampled"]
+Stops = Callable[[Sequence[int], Sequence[str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A network and how it is run.
+
+    stops: whether the ids of an answer so far end it, given extra stop strings.
+    routing: "sampled" is argmax with seeded Gumbel noise on the second expert, which the
+    original always has.
+    max_length: longer prompts are cut from the right, as LLaVA-1.5 does; None for no limit.
+    """
+
+    network: Network
+    stops: Stops
+    routing: EngineRouting = "argmax"
+    max_length: int | None = None
+
+    def run(self, questions: Sequence[Question], decoding: Decoding) -> Iterator[Finished]:
+        """The answers of one batch, each as soon as it ends; equal question_ids may not occur.
+
+        A batch too large for the memory is halved and goes on.
+        """
+        batches = [list(questions)]
+        while batches:
+            batch, done = batches.pop(0), set[str]()
+            try:
+                for finished in self._batch(batch, decoding):
+                    done.add(finished.question_id)
+                    yield finished
+            except torch.OutOfMemoryError:
+                rest = [question for question in batch if question.question_id not in done]
+                if len(rest) == 1:
+                    raise
+                _log.warning("out of memory with %d questions: halving", len(rest))
+                batches[:0] = [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
+
+    @torch.inference_mode()
+    def _batch(self, questions: Sequence[Question], decoding: Decoding) -> Iterator[Finished]:
+        live = [_Answer.begin(question, decoding.seed) for question in questions]
+        prompts = self._prompts(questions)
+        noise = self._noise(live, prompts.valid)
+        logits, state = prefill(self.network, prompts, self._kind, noise)
+        while live:
+            tokens = next_tokens(logits, decoding, [answer.draws for answer in live])
+            for answer, token in zip(live, tokens.tolist(), strict=True):
+                answer.ids.append(token)
+            ended = [self._reason(answer, decoding) for answer in live]
+            for answer, reason in zip(live, ended, strict=True):
+                if reason is not None:
+                    yield Finished(answer.question_id, tuple(answer.ids), reason)
+            if any(ended):
+                going = [place for place, reason in enumerate(ended) if reason is None]
+                live = [live[place] for place in going]
+                rows = torch.tensor(going, dtype=torch.int64, device=tokens.device)
+                state, tokens = keep(state, rows), tokens[rows]
+            if live:
+                noise = self._noise(live, torch.ones(len(live), 1, dtype=torch.bool))
+                logits, state = decode(self.network, tokens, state, self._kind, noise)
+
+    @property
+    def _kind(self) -> RoutingKind:
+        return "capacity" if self.routing == "capacity" else "argmax"
+
+    def _prompts(self, questions: Sequence[Question]) -> Spliced:
+        """The batch's prompts as vectors, padded on the left; each picture is encoded once."""
+        pictures = {picture.key: picture for q in questions for picture in q.pictures}
+        features = {}
+        if pictures:
+            pixels = torch.stack([picture.pixels for picture in pictures.values()])
+            features = dict(zip(pictures, self.network.image_features(pixels), strict=True))
+        device = self.network.device
+        return splice(
+            [torch.tensor(question.token_ids, device=device) for question in questions],
+            [features[picture.key] for question in questions for picture in question.pictures],
+            self.network.decoder.embedding.weight,
+            side="left",
+            max_length=self.max_length,
+        )
+
+    def _noise(self, live: Sequence[_Answer], valid: torch.Tensor) -> Noise:
+        """Each sequence's own Gumbel noise, for (B, T) positions of which `valid` are real."""
+        if self.routing != "sampled":
+            return None
+        valid = valid.cpu()
+        noise = {}
+        for layer, experts in self.network.decoder.moe_layers().items():
+            values = torch.zeros(*valid.shape, experts)  # (B, T, E)
+            for row, answer in enumerate(live):
+                values[row, valid[row]] = gumbel((int(valid[row].sum()), experts), answer.noise)
+            noise[layer] = values.flatten(0, 1).to(self.network.device)  # (B * T, E)
+        return noise
+
+    def _reason(self, answer: _Answer, decoding: Decoding) -> Literal["stop", "length"] | None:
+        if self.stops(answer.ids, decoding.stop):
+            return "stop"
+        return "length" if len(answer.ids) >= decoding.max_new_tokens else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A sequence that is being answered: its ids so far, its own sources of randomness."""
+
+    question_id: str
+    ids: list[int]
+    draws: torch.Generator
+    noise: torch.Generator
+
+    @classmethod
+    def begin(cls, question: Question, seed: int) -> _Answer:
+        name = question.question_id
+        tokens, experts = (generator_for(seed, name, use) for use in ("tokens", "experts"))
+        return cls(name, [], tokens, experts)
