@@ -52,7 +52,7 @@ class BaselineModel:
     def fit(self, samples: Sequence[Sample]) -> BaselineModel:
         """The baseline that can answer these samples of one task.
 
-        `majority` gives the most frequent target to all, of several the alphabetically first.
+        `majority` gives the most frequent target to all, of several the first to occur.
         `chance` draws evenly from the distinct targets, each question's draw decided by the
         seed and its question_id. Raises UsageError for samples without targets, or none at all.
         """
@@ -79,9 +79,8 @@ class BaselineModel:
 
 
 def most_frequent(answers: Iterable[str]) -> str:
-    """The answer that occurs most; of equally frequent ones the alphabetically first."""
-    counts = Counter(answers)
-    return min(counts, key=lambda answer: (-counts[answer], answer))
+    """The answer that occurs most; of equally frequent ones the first to occur."""
+    return Counter(answers).most_common(1)[0][0]
 
 
 def draw(answers: Sequence[str], seed: int, question_id: str) -> str:
