@@ -88,6 +88,15 @@ def certify_folder(folder: Path, task: Task) -> dict[str, JSON]:
     return report
 
 
+def not_implemented(vectors: Vectors) -> dict[str, JSON]:
+    """The report of a folder whose task is not here: every variant counted, none agreeing."""
+    ignored = _names(vectors.expected.get("not_compared"))
+    return {
+        name: _compare_variant(recorded, None, {}, ignored)
+        for name, recorded in vectors.variants.items()
+    }
+
+
 def failures(
     report: Mapping[str, JSON],
     primary: str,
