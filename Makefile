@@ -41,5 +41,29 @@ lint: $(STAMP_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+ifeq ($(strip $(MODELS)$(DATA)),)
+EVALUATE = --config lvlm_eval/demo/eval.yaml
+else
+EVALUATE = $(MODELS) --data "$(DATA)" --tasks "$(TASKS)"
+endif
+
+eval-all: $(STAMP)
+ifneq ($(strip $(MODELS)),)
+ifeq ($(strip $(DATA)),)
+	$(error MODELS is given without DATA: name the data root, DATA=/path/to/data, or DATA=demo)
+endif
+else ifneq ($(strip $(DATA)),)
+	$(error DATA is given without MODELS: name the checkpoints, MODELS="/path/a /path/b")
+endif
+	$(BIN)/lvlm-eval run $(EVALUATE) --results "$(RESULTS)"
+	$(BIN)/lvlm-eval report --results "$(RESULTS)"
+
+leaderboard: $(STAMP)
+	$(BIN)/lvlm-eval report --results "$(RESULTS)"
+
+# Draws the training world, trains both bundled checkpoints from nothing, seeded.
+demo-model: $(STAMP)
+	$(BIN)/python -m lvlm_eval.models.moe_llava.tuning.demo --output lvlm_eval/demo/checkpoints
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,74 @@
+"""From a MODEL as people write it to an opened model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lvlm_eval.errors import CheckpointError, UsageError
+from lvlm_eval.model_spec import load_model, parse_model
+
+FILES = (Path(__file__).parents[1] / "data" / "plugins" / "parrot.py",)
+
+
+def checkpoint(folder: Path, model_type: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    return folder
+
+
+def test_an_adapter_with_location_and_options_is_taken_apart() -> None:
+    spec = parse_model("moe_llava:org/MoE-LLaVA-Phi2,dtype=float32,batch=4")
+    assert (spec.adapter, spec.location) == ("moe_llava", "org/MoE-LLaVA-Phi2")
+    assert spec.options == {"dtype": "float32", "batch": "4"}
+    assert spec.name == "moe_llava:org/MoE-LLaVA-Phi2"
+
+
+def test_the_bundled_models_have_short_names() -> None:
+    assert [parse_model(name).name for name in ("demo", "demo:dense")] == ["demo", "demo:dense"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("my-moe", "my-moe"), ("run7/checkpoint-5000", "run7-checkpoint-5000")],
+)
+def test_a_folder_is_known_by_its_config_and_named_by_its_path(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    spec = parse_model(str(checkpoint(tmp_path / folder, "moe_llava_phi")))
+    assert (spec.adapter, spec.name) == ("moe_llava", name)
+
+
+def test_a_folder_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no adapter for model_type 'bert'"):
+        parse_model(str(checkpoint(tmp_path / "llava-moe", "bert")))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match=r"has no config\.json"):
+        parse_model(str(tmp_path / "empty"))
+
+
+def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("adapter: moe_llava\nlocation: /w\noptions: {dtype: float32, batch: 8}\n")
+    spec = parse_model(f"{file},batch=9")
+    assert (spec.adapter, spec.location, spec.name) == ("moe_llava", "/w", "mine")
+    assert spec.options == {"dtype": "float32", "batch": "9"}
+    file.write_text("adapter: [")
+    with pytest.raises(UsageError, match="not YAML"):
+        parse_model(str(file))
+
+
+def test_options_become_the_types_of_the_adapters_defaults() -> None:
+    spec = parse_model("parrot:polly,seconds=0.5,die_after=3", FILES)
+    model = load_model(spec, {}, FILES)
+    assert model.seconds == 0.5  # type: ignore[attr-defined]
+    assert model.die_after == 3  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="die_after must be int, got 'x'"):
+        load_model(parse_model("parrot:polly,die_after=x", FILES), {}, FILES)
+
+
+def test_an_option_of_the_command_that_no_adapter_can_obey_is_refused() -> None:
+    with pytest.raises(UsageError, match="baseline has no dtype"):
+        load_model(parse_model("baseline:majority"), {"dtype": "bfloat16"})
+    with pytest.raises(UsageError, match="is not key=value"):
+        parse_model("baseline:majority,seed")
