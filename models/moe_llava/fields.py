@@ -79,6 +79,14 @@ class Fields:
             raise self._wrong(key, "an object", value)
         return Fields(value, f"{self.origin}: {key}")
 
+    def objects(self, key: str) -> list[Fields]:
+        """The objects of a list."""
+        value = self._get(key, None)
+        if not isinstance(value, list) or any(not isinstance(item, dict) for item in value):
+            raise self._wrong(key, "a list of objects", value)
+        objects = cast("list[dict[str, JSON]]", value)
+        return [Fields(item, f"{self.origin}: {key}[{n}]") for n, item in enumerate(objects)]
+
     def _get(self, key: str, default: JSON) -> JSON:
         """The value; a missing or null one is the default, and an error where there is none."""
         value = self.values.get(key)

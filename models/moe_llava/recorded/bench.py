@@ -1,0 +1,50 @@
+"""The model under test with one fixture's prompts and pictures, ready to compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lvlm_eval.images import open_rgb
+from lvlm_eval.schema import Image
+
+from ..adapter import MoELlava, choose_settings, open_model
+from ..moe import Routing
+from ..network import Network, Output
+from .fixture import Fixture
+
+CAPACITY = Routing("capacity")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """fp32 on the CPU. pixels (2, 3, size, size) of both pictures; prompts: the two recorded
+    ones as our tokenizer encodes them, each with one picture."""
+
+    fixture: Fixture
+    model: MoELlava
+    network: Network
+    pixels: Tensor
+    prompts: tuple[Tensor, Tensor]
+
+    def forward(self, ids: Tensor, pixels: Tensor | None, routing: Routing = CAPACITY) -> Output:
+        """One prompt (T,) with its pictures (I, 3, size, size), without padding or cache."""
+        output: Output = self.network(self.network.splice([ids], pixels).embeds, routing=routing)
+        return output
+
+
+def set_up(fixture: Fixture, checkpoint: Path) -> Bench:
+    """The bench with the weights loaded; CheckpointError where that fails."""
+    model = open_model(str(checkpoint), "", choose_settings("cpu", "float32", "capacity", 1))
+    processor = model.processor
+    assert processor is not None, "every fixture has a tower"
+    images = [Image(fixture.folder / name) for name in ("image.png", "image2.png")]
+    pixels = torch.stack([processor.pixels(open_rgb(image)) for image in images])
+    first, second = (
+        torch.tensor(model.chat.encode_pieces(fixture.text(name).split("<image>")))
+        for name in ("prompt", "prompt2")
+    )
+    return Bench(fixture, model, model.engine.network, pixels, (first, second))
