@@ -28,10 +28,10 @@ def summary_of(store: RunStore) -> Summary:
     return summary
 
 
-def result(store: RunStore) -> tuple[bytes, bytes, set[tuple[str, str, str, int]]]:
+def result(store: RunStore) -> tuple[bytes, bytes, set[tuple[object, ...]]]:
     """What must not depend on how a run came about (design: the same result)."""
     folder = store.task("tiny").folder
-    answers = {
+    answers: set[tuple[object, ...]] = {
         (r.question_id, r.text, r.finish, r.new_tokens)
         for r in store.task("tiny").responses().values()
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lvlm_eval.errors import StoreError, UsageError
-from lvlm_eval.schema import Response, Run, Summary
+from lvlm_eval.schema import JSON, Response, Run, Summary
 from lvlm_eval.store import RunStore, find_run, find_runs, fingerprint, folder_name
 
 RUN = Run("demo", "moe_llava", {"dtype": "float32"}, "aa11")
@@ -69,7 +69,7 @@ def test_runs_are_found_by_folder_by_id_and_by_age(
 
 def test_the_answer_that_counts_is_the_first_that_is_no_failure(tmp_path: Path) -> None:
     task = RunStore.create(tmp_path, RUN, {}).task("pope")
-    tried = [
+    tried: list[dict[str, JSON]] = [
         {"question_id": "1", "text": "", "finish": "error", "error": "OOM"},
         {"question_id": "2", "text": "", "finish": "error", "error": "first"},
         {"question_id": "1", "text": "yes", "finish": "stop", "new_tokens": 1},
