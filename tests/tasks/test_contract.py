@@ -20,7 +20,7 @@ from lvlm_eval.prompts import SHORT_ANSWER
 from lvlm_eval.schema import Record
 
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
-TASKS = ("pope",)
+TASKS = ("mme", "pope")
 VARIANTS = tuple((name, variant) for name in TASKS for variant in load_task(name).variants)
 
 Records = Callable[[str, str], Sequence[Record]]
