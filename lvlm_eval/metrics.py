@@ -40,13 +40,18 @@ def tally_values(values: Iterable[tuple[str, float]]) -> dict[str, float]:
     return sums
 
 
-def means(sums: Tally) -> dict[str, float]:
-    """The mean of each value that `tally_values` counted; NaN where nothing was counted."""
+def totals(sums: Tally) -> dict[str, tuple[float, float]]:
+    """Total and count of each value that `tally_values` summed, by name."""
     return {
-        (name := key.removesuffix(_COUNT)): ratio(sums.get(name + _TOTAL, 0.0), count)
+        (name := key.removesuffix(_COUNT)): (sums.get(name + _TOTAL, 0.0), count)
         for key, count in sums.items()
         if key.endswith(_COUNT)
     }
+
+
+def means(sums: Tally) -> dict[str, float]:
+    """The mean of each value that `tally_values` summed; NaN where nothing was counted."""
+    return {name: ratio(total, count) for name, (total, count) in totals(sums).items()}
 
 
 def tally_correct(records: Sequence[Record]) -> dict[str, float]:
