@@ -19,6 +19,8 @@ from lvlm_eval.schema import Image, Turn
 
 SUFFIX = "\nAnswer the question using a single word or phrase."  # LLaVA-1.5's short answer
 QUESTIONS = 8
+DESCRIBE = "What is in the picture?"
+DESCRIBED_SHARE = 0.25
 BLIND_SHARE = 0.1  # without image, so that a run without images is an honest baseline
 _POPE: dict[str, Maker] = {"pope": pope.exists}
 # Relations and sums are learnt last; they are asked about twice as often as the rest.
@@ -29,9 +31,12 @@ def conversations(seed: int) -> Iterator[tuple[Turn, ...]]:
     """Endless conversations; the same ones for the same seed."""
     rng = np.random.default_rng(seed)
     for scene in scenes(rng, evaluation=False):
-        asked = questions(scene, rng, QUESTIONS)
+        image = Image(data=jpeg(scene))
+        if rng.random() < DESCRIBED_SHARE:
+            yield Turn("user", (image, DESCRIBE)), Turn("assistant", (caption(scene),))
+            continue
         blind = rng.random() < BLIND_SHARE
-        yield _turns(asked, None if blind else Image(data=jpeg(scene)))
+        yield _turns(questions(scene, rng, QUESTIONS), None if blind else image)
 
 
 def captions(seed: int) -> Iterator[tuple[Turn, ...]]:
