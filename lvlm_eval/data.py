@@ -54,6 +54,12 @@ class Row:
             raise DataError(f"{self.origin}: {key!r} must be a list, got {_short(value)}")
         return value
 
+    def texts(self, key: str) -> list[str]:
+        values = [value for value in self.items(key) if isinstance(value, str)]
+        if len(values) != len(self.items(key)):
+            raise DataError(f"{self.origin}: {key!r} must be a list of texts")
+        return values
+
     def row(self, key: str) -> Row:
         return self._as_row(self._field(key), key)
 

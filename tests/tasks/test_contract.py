@@ -20,7 +20,7 @@ from lvlm_eval.prompts import SHORT_ANSWER
 from lvlm_eval.schema import Record
 
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
-TASKS = ("mme", "pope", "vqav2")
+TASKS = ("gqa", "mme", "pope", "vqav2")
 VARIANTS = tuple((name, variant) for name in TASKS for variant in load_task(name).variants)
 
 Records = Callable[[str, str], Sequence[Record]]

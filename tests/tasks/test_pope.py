@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lvlm_eval.certify import Vectors
+from lvlm_eval.certify import Vectors, write_data
 from lvlm_eval.errors import DataError
 from lvlm_eval.metrics import add_up
 from lvlm_eval.schema import JSON, Image, Prompt, Record, Response, Sample
@@ -198,8 +198,6 @@ def test_the_tally_of_an_image_counts_each_split_apart() -> None:
 
 
 def write_split(root: Path, *rows: Mapping[str, JSON]) -> None:
-    from lvlm_eval.certify import write_data
-
     write_data({"pope/coco_pope_random.json": list(rows)}, root)
 
 
