@@ -36,7 +36,8 @@ def conversations(seed: int) -> Iterator[tuple[Turn, ...]]:
             yield Turn("user", (image, DESCRIBE)), Turn("assistant", (caption(scene),))
             continue
         blind = rng.random() < BLIND_SHARE
-        yield _turns(questions(scene, rng, QUESTIONS), None if blind else image)
+        asked = questions(scene, rng, QUESTIONS)
+        yield _turns(asked, None if blind else image, suffix_once=coin(rng))
 
 
 def captions(seed: int) -> Iterator[tuple[Turn, ...]]:
@@ -71,11 +72,16 @@ def questions(scene: Scene, rng: np.random.Generator, wanted: int) -> list[Quest
     return list(found.values())
 
 
-def _turns(asked: Sequence[Question], image: Image | None) -> tuple[Turn, ...]:
-    """User and assistant in turn, the image before the first question."""
+def _turns(
+    asked: Sequence[Question], image: Image | None, *, suffix_once: bool
+) -> tuple[Turn, ...]:
+    """User and assistant in turn, the image before the first question.
+
+    LLaVA-1.5's own mix says how to answer in the first turn only; so does every other one here.
+    """
     turns: list[Turn] = []
     for question in asked:
-        text = question.text + SUFFIX
+        text = question.text + ("" if turns and suffix_once else SUFFIX)
         parts = (text,) if turns or image is None else (image, text)
         turns += [Turn("user", parts), Turn("assistant", (question.answer,))]
     return tuple(turns)

@@ -16,20 +16,13 @@ from lvlm_eval.demo.facts import (
     SIDES,
     beside,
     half,
-    is_beside,
     matching,
-    objects,
-    plural,
     referable,
 )
-from lvlm_eval.demo.question import Maker, Program, Question, Quota, Step, coin, one_of, yes_no
-from lvlm_eval.demo.scene import COLORS, SHAPES, SIZES, Scene, Thing
-
-YES_NO = ("yes", "no")
-_PICTURE = ("picture", "image", "photo")
-_RELATIONS = {"left": "to the left of", "right": "to the right of"} | {
-    side: PHRASES[side] for side in ("above", "below")
-}
+from lvlm_eval.demo.gqa_closed import PICTURE, both, either, exists, same, verify_color, verify_side
+from lvlm_eval.demo.pairs import apart, axis, two
+from lvlm_eval.demo.question import Maker, Program, Question, Quota, Step, coin, one_of
+from lvlm_eval.demo.scene import COLORS, SHAPES, SIZES, Scene
 
 
 def color(scene: Scene, rng: np.random.Generator, _: bool) -> Question | None:
@@ -89,7 +82,7 @@ def neighbour(scene: Scene, rng: np.random.Generator, _: bool) -> Question | Non
         return None
     name, way, other = one_of(rng, found)
     form = one_of(rng, ("What is the shape {} the {}?", "What kind of shape is {} the {}?"))
-    relate = Step("relate", f"shape,{_RELATIONS[way]},s", (0,))
+    relate = Step("relate", f"shape,{PHRASES[way]},s", (0,))
     program = Program(
         (Step("select", name), relate, Step("query", "name", (1,))),
         "query", "rel", "relS", "shape", f"{way} of {name}", SHAPES,
@@ -105,10 +98,10 @@ def position(scene: Scene, rng: np.random.Generator, _: bool) -> Question | None
     name, thing = one_of(rng, named)
     if coin(rng):
         true, domain, axis = half(thing, "across"), ("left", "right"), "hposition"
-        text = f"On which side of the {one_of(rng, _PICTURE)} is the {name}?"
+        text = f"On which side of the {one_of(rng, PICTURE)} is the {name}?"
     else:
         true, domain, axis = half(thing, "down"), ("bottom", "top"), "vposition"
-        text = f"In which part of the {one_of(rng, _PICTURE)} is the {name}, the bottom or the top?"
+        text = f"In which part of the {one_of(rng, PICTURE)} is the {name}, the bottom or the top?"
     program = Program(
         (Step("select", name), Step("query", axis, (0,))),
         "query", "attr", "positionQuery", "place", f"{axis} of {name}", domain,
@@ -133,7 +126,7 @@ def choose_color(scene: Scene, rng: np.random.Generator, _: bool) -> Question | 
 
 
 def choose_side(scene: Scene, rng: np.random.Generator, _: bool) -> Question | None:
-    found = _apart(scene, rng)
+    found = apart(scene, rng)
     if found is None:
         return None
     first, way, second = found
@@ -142,88 +135,17 @@ def choose_side(scene: Scene, rng: np.random.Generator, _: bool) -> Question | N
     else:
         text = f"Is the {first} above or below the {second}?"
     pair = (way, OPPOSITE[way])
-    relate = Step("choose rel", f"{first},{_RELATIONS[way]}|{_RELATIONS[pair[1]]},s", (0,))
+    relate = Step("choose rel", f"{first},{PHRASES[way]}|{PHRASES[pair[1]]},s", (0,))
     program = Program(
         (Step("select", second), relate),
-        "choose", "rel", "relChooser", "place", f"{first} {_axis(way)} {second}", pair,
+        "choose", "rel", "relChooser", "place", f"{first} {axis(way)} {second}", pair,
         f"The {first} is {PHRASES[way]} the {second}.",
     )  # fmt: skip
     return Question(text, way, "choose_side", program)
 
 
-def exists(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
-    names = [shape for shape in SHAPES if (shape in objects(scene)) == yes]
-    if not names:
-        return None
-    name = one_of(rng, names)
-    forms = ("Is there a {}?", "Do you see any {} there?", "Are there any {} in this {}?")
-    index = int(rng.integers(len(forms)))
-    text = forms[index].format(name if index == 0 else plural(name), one_of(rng, _PICTURE))
-    steps = (Step("select", name), Step("exist", "?", (0,)))
-    return _closed(text, yes, "exists", steps, ("verify", "obj", "exist"), f"exist {name}")
-
-
-def verify_color(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
-    named = referable(scene, without=("color",))
-    if not named:
-        return None
-    name, thing = one_of(rng, named)
-    said = thing.color if yes else one_of(rng, [c for c in COLORS if c != thing.color])
-    text = one_of(rng, ("Is the {} {}?", "Does the {} look {}?")).format(name, said)
-    steps = (Step("select", name), Step("verify color", said, (0,)))
-    return _closed(
-        text, yes, "verify_color", steps, ("verify", "attr", "verifyAttr"), f"color of {name}"
-    )
-
-
-def verify_side(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
-    found = _apart(scene, rng)
-    if found is None:
-        return None
-    first, way, second = found
-    said = way if yes else OPPOSITE[way]
-    text = f"Is the {first} {PHRASES[said]} the {second}?"
-    about = f"{first} {_axis(way)} {second}"
-    steps = (Step("select", second), Step("verify rel", f"{first},{_RELATIONS[said]},s", (0,)))
-    return _closed(text, yes, "verify_side", steps, ("verify", "rel", "relVerify"), about)
-
-
-def logic(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
-    """Both or either of two shapes; for "either", a no needs both to be absent."""
-    order = [SHAPES[int(index)] for index in rng.permutation(len(SHAPES))]
-    first, second = order[:2] if coin(rng) else (one_of(rng, scene.things).shape, order[0])
-    there = [name in objects(scene) for name in (first, second)]
-    both = coin(rng)
-    if first == second or (all(there) if both else any(there)) != yes:
-        return None
-    word, detailed = ("and", "existAnd") if both else ("or", "existOr")
-    opening = "Are there both a {} and a {}?" if both else "Is there either a {} or a {}?"
-    steps = (
-        Step("select", first), Step("exist", "?", (0,)), Step("select", second),
-        Step("exist", "?", (2,)), Step(word, "", (1, 3)),
-    )  # fmt: skip
-    about = f"{word} {first} {second}"
-    return _closed(
-        opening.format(first, second), yes, "logic", steps, ("logical", "obj", detailed), about
-    )
-
-
-def same(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
-    pair = _two(referable(scene, without=("color", "size")), rng)
-    if pair is None:
-        return None
-    (first, one), (second, other) = pair
-    trait = one_of(rng, ("color", "size"))
-    if (getattr(one, trait) == getattr(other, trait)) != yes:
-        return None
-    text = f"Do the {first} and the {second} have the same {trait}?"
-    steps = (Step("select", first), Step("select", second), Step(f"same {trait}", "", (0, 1)))
-    about = f"same {trait} {first} {second}"
-    return _closed(text, yes, "same", steps, ("compare", "attr", "twoSame"), about)
-
-
 def compare(scene: Scene, rng: np.random.Generator, _: bool) -> Question | None:
-    pair = _two(referable(scene, without=("size",)), rng)
+    pair = two(referable(scene, without=("size",)), rng)
     if pair is None or pair[0][1].size == pair[1][1].size:
         return None
     (first, one), (second, _other) = pair
@@ -249,7 +171,8 @@ MAKERS: Mapping[str, Maker] = {
     "exists": exists,
     "verify_color": verify_color,
     "verify_side": verify_side,
-    "logic": logic,
+    "both": both,
+    "either": either,
     "same": same,
     "compare": compare,
 }
@@ -264,45 +187,8 @@ QUOTAS: Mapping[str, Quota] = {
     "exists": Quota(40, 20),
     "verify_color": Quota(40, 20),
     "verify_side": Quota(40, 20),
-    "logic": Quota(36, 18),
+    "both": Quota(18, 9),
+    "either": Quota(18, 9),
     "same": Quota(24, 12),
     "compare": Quota(20, 5),
 }
-
-
-def _closed(
-    text: str,
-    yes: bool,
-    kind: str,
-    steps: tuple[Step, ...],
-    types: tuple[str, str, str],
-    about: str,
-) -> Question:
-    """A yes/no question; `types` are structural, semantic and detailed."""
-    answer = yes_no(yes)
-    full = f"{answer.capitalize()}."
-    return Question(text, answer, kind, Program(steps, *types, None, about, YES_NO, full))
-
-
-def _two(
-    named: list[tuple[str, Thing]], rng: np.random.Generator
-) -> tuple[tuple[str, Thing], tuple[str, Thing]] | None:
-    """Two different things in random order; None where fewer can be spoken of."""
-    if len(named) < 2:
-        return None
-    first, second = (named[int(index)] for index in rng.permutation(len(named))[:2])
-    return first, second
-
-
-def _apart(scene: Scene, rng: np.random.Generator) -> tuple[str, str, str] | None:
-    """Two things and the side of the second that the first is on."""
-    pair = _two(referable(scene), rng)
-    if pair is None:
-        return None
-    ways = [way for way in SIDES if is_beside(pair[0][1], way, pair[1][1])]
-    return (pair[0][0], one_of(rng, ways), pair[1][0]) if ways else None
-
-
-def _axis(way: str) -> str:
-    """Which axis a side lies on, "across" or "down"."""
-    return "across" if way in ("left", "right") else "down"

@@ -13,19 +13,21 @@ import numpy as np
 from lvlm_eval.demo.facts import (
     NUMBER_WORDS,
     OPPOSITE,
-    SIDES,
     half,
-    is_beside,
     matching,
     objects,
     plural,
     referable,
     written_sum,
 )
+from lvlm_eval.demo.pairs import apart
 from lvlm_eval.demo.question import Maker, Question, coin, one_of, yes_no
 from lvlm_eval.demo.scene import COLORS, DIGITS, SHAPES, SIGN, SUMS, WORDS, Scene
 
 IMAGES = 30  # a sub-task
+SINGLES_PASSED = 0.4
+# About as often as each is right: of one shape, and of all.
+_WRONG_COUNTS = ((1, 1, 2, 2, 3), (2, 2, 3, 3, 4))
 POLITE = " Please answer yes or no."
 _PLACES = {
     "left": "on the left of the {}",
@@ -45,10 +47,13 @@ def existence(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | N
 
 
 def count(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
+    """Most single things are passed over, or "only one" would nearly always be right."""
     shape = one_of(rng, scene.things).shape
     noun, there = (shape, len(matching(scene, shape=shape))) if coin(rng) else ("shape", None)
     true = len(scene.things) if there is None else there
-    said = true if yes else one_of(rng, [n for n in range(1, 5) if n != true])
+    if true == 1 and rng.random() < SINGLES_PASSED:
+        return None
+    said = true if yes else one_of(rng, [n for n in _WRONG_COUNTS[there is None] if n != true])
     if said == 1:
         text = f"Is there only one {noun} in this image?"
     else:
@@ -58,21 +63,24 @@ def count(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
 
 def position(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
     """Half of them between two things, half about the sides of the picture."""
+    if coin(rng):
+        return _in_picture(scene, rng, yes)
+    found = apart(scene, rng)
+    if found is None:
+        return None
+    first, way, second = found
+    place = _PLACES[way if yes else OPPOSITE[way]].format(second)
+    return Question(f"Is the {first} {place}?", yes_no(yes), "position")
+
+
+def _in_picture(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
     named = referable(scene)
     if not named:
         return None
-    if coin(rng):
-        name, thing = one_of(rng, named)
-        true = half(thing, "across")
-        said = true if yes else OPPOSITE[true]
-        return Question(f"Is the {name} on the {said} side of the image?", yes_no(yes), "position")
-    first, second = (one_of(rng, named) for _ in range(2))
-    apart = [way for way in SIDES if is_beside(first[1], way, second[1])]
-    if not apart:
-        return None
-    direction = one_of(rng, apart)
-    place = _PLACES[direction if yes else OPPOSITE[direction]].format(second[0])
-    return Question(f"Is the {first[0]} {place}?", yes_no(yes), "position")
+    name, thing = one_of(rng, named)
+    true = half(thing, "across")
+    said = true if yes else OPPOSITE[true]
+    return Question(f"Is the {name} on the {said} side of the image?", yes_no(yes), "position")
 
 
 def color(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:

@@ -12,11 +12,11 @@ from lvlm_eval.demo.facts import (
     SIDES,
     beside,
     half,
-    is_beside,
     matching,
     plural,
     referable,
 )
+from lvlm_eval.demo.pairs import apart
 from lvlm_eval.demo.question import Maker, Question, Quota, one_of, yes_no
 from lvlm_eval.demo.scene import COLORS, DIGITS, SHAPES, WORDS, Scene, Thing
 
@@ -119,18 +119,12 @@ def attribute(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | N
 
 
 def relation(scene: Scene, rng: np.random.Generator, yes: bool) -> Question | None:
-    """Pairs that differ along the axis asked about, so that neither answer is a quibble."""
-    named = referable(scene)
-    if len(named) < 2:
+    found = apart(scene, rng)
+    if found is None:
         return None
-    first, second = (named[int(index)] for index in rng.permutation(len(named))[:2])
-    apart = [way for way in SIDES if is_beside(first[1], way, second[1])]
-    if not apart:
-        return None
-    direction = one_of(rng, apart)
-    said = direction if yes else OPPOSITE[direction]
-    text = f"Is the {first[0]} {PHRASES[said]} the {second[0]}?"
-    return Question(text, yes_no(yes), "relation")
+    first, way, second = found
+    phrase = PHRASES[way if yes else OPPOSITE[way]]
+    return Question(f"Is the {first} {phrase} the {second}?", yes_no(yes), "relation")
 
 
 MAKERS: Mapping[str, Maker] = {

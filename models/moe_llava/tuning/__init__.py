@@ -1,0 +1,1 @@
+"""MoE-tuning: training of the kind that made the published checkpoints."""

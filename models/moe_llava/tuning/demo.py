@@ -1,0 +1,229 @@
+"""Trains the two bundled models on the demo's little world: `python -m ...tuning.demo FOLDER`.
+
+A tower and a tokenizer are made first, since a world of 64 x 64 pixels has neither; then come
+the three stages of MoE-tuning. FOLDER/demo_dense is what stage 2 leaves, FOLDER/demo what
+stage 3 makes of it. The same seed on the same machine gives the same weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from lvlm_eval.demo.conversations import captions, conversations
+from lvlm_eval.demo.draw import CELL, SIDE, jpeg
+from lvlm_eval.demo.patches import CLASSES, patch_names
+from lvlm_eval.demo.scene import scenes
+from lvlm_eval.images import open_rgb
+from lvlm_eval.schema import Image, Turn
+
+from ..backbones import PHI
+from ..build import build_random
+from ..chat import TEMPLATES, ChatFormat
+from ..config import DecoderConfig, NetworkConfig, ProjectorConfig, VisionConfig
+from ..config_file import InputConfig
+from ..network import Network
+from ..preprocess import Processor
+from ..tokenizer import read_tokenizer
+from .data import batches, encode_chat, encode_plain
+from .save import IMAGE_MEAN, IMAGE_STD, Trained, save_checkpoint
+from .stages import ALIGN, INSTRUCT, SPECIALISE, Stage
+from .tokenizer import save_tokenizer, train_tokenizer
+from .tower import Named, pretrain_tower
+from .train import Plan, Progress, tune
+from .upcycle import sparse_layers, upcycle
+
+_log = logging.getLogger(__name__)
+
+TOKENS = 768  # byte-level; all words of the questions become single tokens
+WIDTH, LAYERS, HEADS = 128, 4, 4
+TOWER_WIDTH, TOWER_LAYERS = 128, 3
+EXPERTS = 4
+TOWER = "openai/clip-vit-demo-patch16-64"  # the original knows a tower's kind by this prefix
+NAMING = Plan(600, rate=2e-3)
+NAMING_BATCH = 128
+# Nothing here was pre-trained on the web, so the stages go faster and on smaller batches.
+DEMO_ALIGN = replace(ALIGN, batch=64)
+DEMO_INSTRUCT = replace(INSTRUCT, rate=1.5e-3, batch=16)
+DEMO_SPECIALISE = replace(SPECIALISE, rate=5e-4, batch=16)
+ALIGN_STEPS, INSTRUCT_STEPS, SPECIALISE_STEPS = 100, 4000, 1500
+CORPUS = 2000  # conversations that the tokenizer is trained on
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the stages share: how to talk, how to see, where chance comes from.
+
+    share: of all steps; a fraction trains a model that is good for nothing but tests.
+    """
+
+    chat: ChatFormat
+    processor: Processor
+    generator: torch.Generator
+    seed: int
+    share: float
+
+    def read_pixels(self, image: Image) -> Tensor:
+        """(3, 64, 64)"""
+        return self.processor.pixels(open_rgb(image))
+
+    def steps(self, full: int) -> int:
+        return max(1, round(full * self.share))
+
+
+def main(arguments: list[str]) -> None:
+    """Trains both models into the folder that the first argument names."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(2)  # sums are added up in this many parts: part of the recipe
+    train_demo(Path(arguments[0]))
+
+
+def train_demo(folder: Path, *, seed: int = 0, share: float = 1.0) -> None:
+    """Writes folder/demo_dense and folder/demo, both in the original's on-disk format."""
+    tokenizer = train_tokenizer(corpus(seed), TOKENS)
+    recipe = Recipe(
+        _chat(tokenizer), _processor(), torch.Generator().manual_seed(seed), seed, share
+    )
+    config = _network_config(tokenizer.get_vocab_size())
+    network = _fresh(config, recipe)
+    trained = Trained(network, config, PHI, InputConfig(TOWER, aspect_ratio="pad"), tokenizer)
+    _run_stage(trained, DEMO_ALIGN, ALIGN_STEPS, captions(seed + 1), recipe)
+    _run_stage(trained, DEMO_INSTRUCT, INSTRUCT_STEPS, conversations(seed + 2), recipe)
+    save_checkpoint(trained, folder / "demo_dense")
+    experts = sparse_layers(LAYERS, EXPERTS)
+    network, config = upcycle(network, config, experts, recipe.generator)
+    trained = replace(trained, network=network, config=config)
+    _run_stage(trained, DEMO_SPECIALISE, SPECIALISE_STEPS, conversations(seed + 3), recipe)
+    save_checkpoint(trained, folder / "demo")
+
+
+def corpus(seed: int) -> Iterator[str]:
+    """Text of training conversations as the template writes it, for the tokenizer."""
+    template = TEMPLATES[PHI.conversation]
+    for turns in islice(conversations(seed), CORPUS):
+        yield f"{template.system} "
+        for turn in turns:
+            role = template.user if turn.role == "user" else template.assistant
+            words = "".join(part for part in turn.parts if isinstance(part, str))
+            yield f"{role}: {words} "
+
+
+def labelled_pictures(recipe: Recipe) -> Iterator[Named]:
+    """Batches of training scenes, each patch with the names of what it shows."""
+    pictures = scenes(np.random.default_rng(recipe.seed), evaluation=False)
+    while True:
+        batch = list(islice(pictures, NAMING_BATCH))
+        pixels = [recipe.read_pixels(Image(data=jpeg(scene))) for scene in batch]
+        yield torch.stack(pixels), torch.tensor([patch_names(scene) for scene in batch])
+
+
+def _fresh(config: NetworkConfig, recipe: Recipe) -> Network:
+    """A network whose tower has learnt to see and whose decoder knows nothing yet."""
+    network = build_random(config, recipe.generator)
+    assert network.vision is not None
+    plan = replace(NAMING, steps=recipe.steps(NAMING.steps))
+    pretrain_tower(
+        network.vision,
+        labelled_pictures(recipe),
+        CLASSES,
+        plan,
+        _logged("naming", plan.steps),
+        recipe.generator,
+    )
+    for part in (network.decoder, network.projector):
+        _widen(part, recipe.generator)
+    return network
+
+
+def _widen(part: nn.Module | None, generator: torch.Generator) -> None:
+    """Draws linear layers anew from N(0, 1 / inputs).
+
+    A deviation of 0.02 is right for widths of thousands; at 128 it leaves attention all but
+    even, and the first hundreds of steps go by without a look at the picture.
+    """
+    assert part is not None
+    for module in part.modules():
+        if isinstance(module, nn.Linear):
+            module.weight.data.normal_(0, module.in_features**-0.5, generator=generator)
+
+
+def _run_stage(
+    trained: Trained,
+    stage: Stage,
+    steps: int,
+    data: Iterator[tuple[Turn, ...]],
+    recipe: Recipe,
+) -> None:
+    encode = encode_plain if stage.template == "plain" else encode_chat
+    moe = trained.config.moe
+    plan = stage.plan(recipe.steps(steps))
+    tune(
+        trained.network,
+        batches(data, encode, recipe.chat, recipe.read_pixels, stage.batch),
+        stage.trainable,
+        plan,
+        _logged(stage.name, plan.steps),
+        aux_loss_coef=moe.aux_loss_coef if moe else 0.0,
+    )
+
+
+def _logged(name: str, steps: int) -> Progress:
+    """A progress callback that logs every fiftieth step."""
+    start = monotonic()
+
+    def progress(step: int, loss: float) -> None:
+        if (step + 1) % 50 == 0:
+            seconds = monotonic() - start
+            _log.info("%s %d/%d: loss %.3f, %.0f s", name, step + 1, steps, loss, seconds)
+
+    return progress
+
+
+def _chat(tokenizer: Tokenizer) -> ChatFormat:
+    """The template with the tokenizer as its files will be read."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_tokenizer(tokenizer, Path(folder))
+        return ChatFormat(TEMPLATES[PHI.conversation], read_tokenizer(Path(folder)))
+
+
+def _processor() -> Processor:
+    return Processor(SIDE, SIDE, SIDE, IMAGE_MEAN, IMAGE_STD, 1 / 255, pad=True)
+
+
+def _network_config(tokens: int) -> NetworkConfig:
+    """Dense, phi's arithmetic; half of each head is rotated."""
+    return NetworkConfig(
+        DecoderConfig(
+            vocab_size=tokens,
+            width=WIDTH,
+            mlp_width=4 * WIDTH,
+            layers=LAYERS,
+            heads=HEADS,
+            kv_heads=HEADS,
+            rotary_width=WIDTH // HEADS // 2,
+        ),
+        VisionConfig(
+            width=TOWER_WIDTH,
+            mlp_width=4 * TOWER_WIDTH,
+            layers=TOWER_LAYERS,
+            heads=HEADS,
+            image_size=SIDE,
+            patch_size=CELL,
+        ),
+        ProjectorConfig(depth=2, in_width=TOWER_WIDTH, out_width=WIDTH),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
