@@ -1,0 +1,177 @@
+"""The loop: batches, pictures, ends, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from lvlm_eval.models.moe_llava.engine.engine import Engine
+from lvlm_eval.models.moe_llava.engine.runner import prefill
+from lvlm_eval.models.moe_llava.engine.sequence import Finished, Picture, Question
+from lvlm_eval.models.moe_llava.network import Network
+from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN, Spliced
+from lvlm_eval.schema import Decoding
+
+
+def pixels(seed: int) -> Tensor:
+    return torch.randn(3, 12, 12, generator=torch.Generator().manual_seed(seed))
+
+
+def never(ids: Sequence[int], extra: Sequence[str]) -> bool:
+    return False
+
+
+@pytest.fixture
+def questions() -> list[Question]:
+    first, second = Picture("first", pixels(1)), Picture("second", pixels(2))
+    return [
+        Question("a", (3, 4, IMAGE_TOKEN, 5), (first,)),
+        Question("b", (3, IMAGE_TOKEN, 9, 8, 7, 6, 5, 4, 3), (second,)),
+        Question("c", (3, 9)),
+        Question("d", (IMAGE_TOKEN, 1, IMAGE_TOKEN, 2), (second, first)),
+        Question("e", (3, 4, IMAGE_TOKEN, 5), (first,)),
+    ]
+
+
+def answers(
+    engine: Engine, questions: Sequence[Question], decoding: Decoding
+) -> dict[str, Finished]:
+    finished = list(engine.run(questions, decoding))
+    assert sorted(one.question_id for one in finished) == sorted(q.question_id for q in questions)
+    return {one.question_id: one for one in finished}
+
+
+def test_a_batch_answers_as_each_question_by_itself(
+    network: Network, questions: list[Question]
+) -> None:
+    engine, decoding = Engine(network, never), Decoding(max_new_tokens=12)
+    together = answers(engine, questions, decoding)
+    alone = {q.question_id: answers(engine, [q], decoding)[q.question_id] for q in questions}
+    assert together == alone
+    assert together["a"].new_token_ids == together["e"].new_token_ids
+    assert len({one.new_token_ids for one in together.values()}) == 4  # lively, not all alike
+    assert all(len(one.new_token_ids) == 12 for one in together.values())
+
+
+def test_an_answer_equals_greedy_steps_without_a_cache(
+    network: Network, questions: list[Question]
+) -> None:
+    question = questions[1]
+    got = answers(Engine(network, never), [question], Decoding(max_new_tokens=6))["b"]
+    ids = list(question.token_ids)
+    with torch.no_grad():
+        for expected in got.new_token_ids:
+            spliced = network.splice([torch.tensor(ids)], pixels(2)[None])
+            assert network(spliced.embeds).logits[0, -1].argmax().item() == expected
+            ids.append(expected)
+
+
+def test_those_that_end_leave_the_batch_and_change_no_other(
+    network: Network, questions: list[Question]
+) -> None:
+    decoding = Decoding(max_new_tokens=10)
+    free = answers(Engine(network, never), questions, decoding)
+    ends = {free["a"].new_token_ids[2], free["b"].new_token_ids[5]}
+
+    def stops(ids: Sequence[int], extra: Sequence[str]) -> bool:
+        return ids[-1] in ends
+
+    for name, finished in answers(Engine(network, stops), questions, decoding).items():
+        whole = free[name].new_token_ids
+        end = next((n for n, token in enumerate(whole) if token in ends), None)
+        expected = whole if end is None else whole[: end + 1]
+        assert finished.new_token_ids == expected
+        assert finished.reason == ("length" if end is None else "stop")
+
+
+def test_each_distinct_picture_of_a_batch_is_encoded_once(
+    network: Network, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    encode = Network.image_features
+
+    def counted(self: Network, pixels: Tensor) -> Tensor:
+        seen.append(len(pixels))
+        return encode(self, pixels)
+
+    monkeypatch.setattr(Network, "image_features", counted)
+    answers(Engine(network, never), questions, Decoding(max_new_tokens=1))
+    assert seen == [2]
+
+
+def test_questions_without_pictures_do_not_touch_the_tower(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.vision = None
+    found = answers(Engine(network, never), [Question("c", (3, 9))], Decoding(max_new_tokens=2))
+    assert len(found["c"].new_token_ids) == 2
+
+
+def test_seeded_draws_depend_on_seed_and_question_alone(
+    network: Network, questions: list[Question]
+) -> None:
+    engine = Engine(network, never)
+    warm = Decoding(max_new_tokens=8, temperature=1.0, top_p=0.9, seed=5)
+    together = answers(engine, questions, warm)
+    backwards = answers(engine, questions[::-1], warm)
+    assert together == backwards
+    assert together["a"] == answers(engine, questions[:1], warm)["a"]
+    assert together["a"].new_token_ids != together["e"].new_token_ids
+    other = Decoding(max_new_tokens=8, temperature=1.0, top_p=0.9, seed=6)
+    assert answers(engine, questions, other) != together
+
+
+def test_a_batch_too_large_for_the_memory_is_halved_and_answers_the_same(
+    network: Network, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, decoding = Engine(network, never), Decoding(max_new_tokens=4)
+    expected = answers(engine, questions, decoding)
+    sizes: list[int] = []
+
+    def limited(network: Network, prompts: Spliced, *rest: object) -> object:
+        sizes.append(len(prompts.embeds))
+        if len(prompts.embeds) > 2:
+            raise torch.OutOfMemoryError
+        return prefill(network, prompts, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.engine.engine.prefill", limited)
+    assert answers(engine, questions, decoding) == expected
+    assert sizes == [5, 2, 3, 1, 2]
+
+
+def test_one_question_too_large_for_the_memory_is_an_error(
+    network: Network, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Iterator[Finished]:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.engine.engine.prefill", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        list(Engine(network, never).run(questions, Decoding()))
+
+
+def test_prompts_are_cut_at_the_models_length(network: Network, questions: list[Question]) -> None:
+    decoding = Decoding(max_new_tokens=3)
+    cut = answers(Engine(network, never, max_length=4), [questions[1]], decoding)["b"]
+    shorter = Question("b", (3, *questions[1].token_ids[1:2]), questions[1].pictures)
+    assert cut == answers(Engine(network, never, max_length=4), [shorter], decoding)["b"]
+    assert cut != answers(Engine(network, never), [questions[1]], decoding)["b"]
+
+
+def test_half_precision_runs_end_to_end(golden: Path) -> None:
+    from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
+    from lvlm_eval.models.moe_llava.moe import MoELayer
+
+    network = open_checkpoint(str(golden / "phi")).load(412, torch.bfloat16)
+    first = network.decoder.blocks[0].mlp
+    assert isinstance(first, MoELayer)
+    assert first.router.weight.dtype == torch.float32
+    assert network.dtype == torch.bfloat16
+    picture = Picture("p", torch.randn(3, 56, 56, generator=torch.Generator().manual_seed(0)))
+    question = Question("q", (1, IMAGE_TOKEN, 2), (picture,))
+    found = answers(Engine(network, never), [question], Decoding(max_new_tokens=3))
+    assert len(found["q"].new_token_ids) == 3
