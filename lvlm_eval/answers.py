@@ -27,7 +27,7 @@ def yes_no_in_first_sentence(text: str) -> str:
 def yes_no_in_four_characters(text: str) -> str | None:
     """MME's `calculation.py`: "yes" or else "no" anywhere in the first four characters.
 
-    Not stripped, so "none" and "1. no" are "no", and three spaces before "yes" hide it.
+    Not stripped, so "none" and "- no" are "no", and two spaces before "yes" hide it.
     """
     start = text.lower()[:4]
     return next((word for word in ("yes", "no") if word in start), None)
