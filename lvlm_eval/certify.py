@@ -74,7 +74,7 @@ def certify_folder(folder: Path, task: Task) -> dict[str, JSON]:
     vectors = read_vectors(folder)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        write_data(vectors.annotations, root / task.name)
+        write_data(vectors.annotations, root / vectors.task)
         samples = list(task.samples(root))
     joined = join_predictions(folder / "predictions.jsonl", samples)
     responses = {one.response.question_id: one.response for one in joined}
