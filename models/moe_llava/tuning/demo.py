@@ -91,10 +91,9 @@ def main(arguments: list[str]) -> None:
 
 def train_demo(folder: Path, *, seed: int = 0, share: float = 1.0) -> None:
     """Writes folder/demo_dense and folder/demo, both in the original's on-disk format."""
-    tokenizer = train_tokenizer(corpus(seed), TOKENS)
-    recipe = Recipe(
-        _chat(tokenizer), _processor(), torch.Generator().manual_seed(seed), seed, share
-    )
+    tokenizer = train_tokenizer(corpus(seed, max(1, round(CORPUS * share))), TOKENS)
+    generator = torch.Generator().manual_seed(seed)
+    recipe = Recipe(_chat(tokenizer), _processor(), generator, seed, share)
     config = _network_config(tokenizer.get_vocab_size())
     network = _fresh(config, recipe)
     trained = Trained(network, config, PHI, InputConfig(TOWER, aspect_ratio="pad"), tokenizer)
@@ -108,10 +107,10 @@ def train_demo(folder: Path, *, seed: int = 0, share: float = 1.0) -> None:
     save_checkpoint(trained, folder / "demo")
 
 
-def corpus(seed: int) -> Iterator[str]:
-    """Text of training conversations as the template writes it, for the tokenizer."""
+def corpus(seed: int, size: int) -> Iterator[str]:
+    """Text of so many training conversations as the template writes it, for the tokenizer."""
     template = TEMPLATES[PHI.conversation]
-    for turns in islice(conversations(seed), CORPUS):
+    for turns in islice(conversations(seed), size):
         yield f"{template.system} "
         for turn in turns:
             role = template.user if turn.role == "user" else template.assistant

@@ -56,16 +56,22 @@ def tune(
     aux_loss_coef: float = 0.0,
     routing: Routing = ARGMAX,
 ) -> None:
-    """Trains the parameters whose names `trainable` accepts; the others do not move."""
+    """Trains the parameters whose names `trainable` accepts; the others do not move.
+
+    Raises ValueError where the data ends before the plan does.
+    """
     network.train()
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(trainable(name))
-    optimise(
-        (parameter for parameter in network.parameters() if parameter.requires_grad),
-        lambda: tuning_loss(network, next(batches), aux_loss_coef, routing),
-        plan,
-        progress,
-    )
+
+    def loss() -> Tensor:
+        batch = next(batches, None)
+        if batch is None:
+            raise ValueError(f"the data ended before the {plan.steps} steps of the plan")
+        return tuning_loss(network, batch, aux_loss_coef, routing)
+
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimise(trained, loss, plan, progress)
     network.eval()
 
 
