@@ -119,39 +119,44 @@ def _other_answer(question: Question, rng: np.random.Generator) -> str:
 def gqa_documents(asked: Sequence[Asked]) -> tuple[dict[str, JSON], dict[str, JSON]]:
     """The questions file and the choices file of GQA, both by question id."""
     ids = [f"{200_000_000 + 137 * place}" for place in range(len(asked))]
-    programs = [_program(item.question) for item in asked]
-    plausible: defaultdict[str, set[str]] = defaultdict(set)
-    for item in asked:
-        plausible[item.question.kind].add(item.question.answer)
     related = _related(asked, ids)
+    given: defaultdict[str, set[str]] = defaultdict(set)
+    for item in asked:
+        given[item.question.kind].add(item.question.answer)
     questions: dict[str, JSON] = {}
     choices: dict[str, JSON] = {}
-    for question_id, item, program in zip(ids, asked, programs, strict=True):
-        question = item.question
-        questions[question_id] = {
-            "semantic": [
-                {"operation": s.operation, "argument": s.argument, "dependencies": s.dependencies}
-                for s in program.steps
-            ],
-            "entailed": related[question_id][0],
-            "equivalent": related[question_id][1],
-            "question": question.text,
-            "imageId": item.image_id,
-            "isBalanced": True,
-            "groups": {"global": program.group, "local": f"{len(program.steps)}-{program.about}"},
-            "answer": question.answer,
-            "semanticStr": _written(program),
-            "annotations": {"answer": {}, "question": {}, "fullAnswer": {}},
-            "types": {
-                "detailed": program.detailed,
-                "semantic": program.semantic,
-                "structural": program.structural,
-            },
-            "fullAnswer": program.full_answer,
-        }
-        likely = plausible[question.kind] & set(program.domain)
-        choices[question_id] = {"valid": list(program.domain), "plausible": sorted(likely)}
+    for question_id, item in zip(ids, asked, strict=True):
+        entailed, equivalent = related[question_id]
+        ties: dict[str, JSON] = {"entailed": entailed, "equivalent": equivalent}
+        questions[question_id] = _gqa_question(item) | ties
+        domain = _program(item.question).domain
+        likely = sorted(given[item.question.kind] & set(domain))
+        choices[question_id] = {"valid": list(domain), "plausible": likely}
     return questions, choices
+
+
+def _gqa_question(item: Asked) -> dict[str, JSON]:
+    """All that GQA's file says of a question by itself."""
+    program = _program(item.question)
+    return {
+        "semantic": [
+            {"operation": s.operation, "argument": s.argument, "dependencies": s.dependencies}
+            for s in program.steps
+        ],
+        "question": item.question.text,
+        "imageId": item.image_id,
+        "isBalanced": True,
+        "groups": {"global": program.group, "local": f"{len(program.steps)}-{program.about}"},
+        "answer": item.question.answer,
+        "semanticStr": _written(program),
+        "annotations": {"answer": {}, "question": {}, "fullAnswer": {}},
+        "types": {
+            "detailed": program.detailed,
+            "semantic": program.semantic,
+            "structural": program.structural,
+        },
+        "fullAnswer": program.full_answer,
+    }
 
 
 def _related(asked: Sequence[Asked], ids: Sequence[str]) -> dict[str, tuple[list[str], list[str]]]:

@@ -63,7 +63,7 @@ def test_routers_are_fresh_within_deepspeeds_bounds(
     sparse, _ = upcycle(make_network(dense), dense, MoEConfig((1,), (3,)), _generator())
     router = sparse.get_parameter("decoder.blocks.1.mlp.router.weight")
     assert 0 < router.abs().max() <= dense.decoder.width**-0.5
-    assert router.unique().numel() == router.numel()
+    assert len(set(router.flatten().tolist())) == router.numel()
 
 
 def test_a_network_with_experts_is_refused(
