@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .adapter import MoELlava
     from .recorded.report import FixtureResult
 
-DESCRIPTION = "MoE-LLaVA and dense LLaVA checkpoints (phi): a folder, or a name in the hub cache"
+DESCRIPTION = "MoE-LLaVA and LLaVA-1.5 checkpoints: a folder, or a name in the hub cache"
 
 
 def recognises(config: Mapping[str, object]) -> bool:

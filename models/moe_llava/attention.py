@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import DecoderConfig
+from .config import Blocked, DecoderConfig
 
 
 class KeyValues(Protocol):
@@ -41,19 +41,26 @@ def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat((turned, rest), dim=-1)
 
 
-def additive_mask(valid: Tensor, new_tokens: int, dtype: torch.dtype) -> Tensor:
-    """What is added to scores, (B, 1, T, S), for key validity (B, S): 0, or the dtype's minimum.
+def additive_mask(
+    valid: Tensor, new_tokens: int, dtype: torch.dtype, blocked: Blocked = "once"
+) -> Tensor:
+    """What is added to scores, (B, 1, T, S), for key validity (B, S): 0, or a huge negative.
 
-    The minimum and not -inf: a row that sees nothing (left padding) then attends to all keys
-    alike, as the original's does; its own output is unused, but its routing is counted in the
-    balancing loss.
+    Where a query sees any key, the blocked ones get no weight. Where it sees none (padding on
+    the left), what it attends to is the backbone's own habit: its output is unused, but its
+    routing is counted in the balancing loss.
     """
     total = valid.shape[1]
     rows = torch.arange(total - new_tokens, total, device=valid.device)
-    causal = rows[:, None] >= torch.arange(total, device=valid.device)  # (T, S)
-    seen = valid.bool()[:, None, None, :] & causal
+    future = rows[:, None] < torch.arange(total, device=valid.device)  # (T, S)
+    padding = ~valid.bool()[:, None, None, :]  # (B, 1, 1, S)
     zero = torch.zeros((), dtype=dtype, device=valid.device)
-    return torch.where(seen, zero, torch.finfo(dtype).min)  # (B, 1, T, S)
+    lowest = torch.finfo(dtype).min
+    if blocked == "once":
+        return torch.where(future | padding, lowest, zero)  # (B, 1, T, S)
+    for_future = {"twice": lowest, "infinite": -torch.inf, "half": torch.finfo(torch.half).min}
+    ahead = torch.where(future, for_future[blocked], zero)  # (T, S)
+    return ahead + torch.where(padding, lowest, zero)  # (B, 1, T, S)
 
 
 class Attention(nn.Module):

@@ -8,9 +8,9 @@ and the arithmetic of each are those of their Hugging Face implementations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .config import Activation, NormKind
+from .config import Activation, Blocked, NormKind
 
 # config.json's names for activations
 ACTIVATION_NAMES: Mapping[str, Activation] = {
@@ -26,10 +26,14 @@ ACTIVATION_NAMES: Mapping[str, Activation] = {
 class Family:
     """One backbone family.
 
-    norm_eps_key, rotary_share_key: config.json's names; no rotary key means that all of a head
-    is rotated, rotary_share is the class default where the key is absent.
+    norm_eps_key, rotary_base_key, rotary_share_key: config.json's names; without the last all
+    of a head is rotated, rotary_share is the class default where the key is absent.
     qkv_bias: whether there is one, or the key that says so.
-    names: our parts of the decoder to the checkpoint's; {n} is a layer.
+    mlp_width_over: intermediate_size is so many times the MLP's width.
+    off, on: keys that must be false or absent, or true, for this arithmetic to be right.
+    root, layer: what stands before the model's keys and a layer's, {n} being the layer.
+    names: our parts of the decoder to the checkpoint's. fused: a layer's part that holds
+    query, key and value one after the other, named /0, /1 and /2 in `names`.
     conversation: its template in chat.py.
     """
 
@@ -44,10 +48,17 @@ class Family:
     mlp_bias: bool
     names: Mapping[str, str]
     mlp_names: Mapping[str, str]
+    root: str = "model."
+    layer: str = "model.layers.{n}."
+    fused: str = ""
+    rotary_base_key: str = "rope_theta"
     rotary_share_key: str = ""
     rotary_share: float = 1.0
+    mlp_width_over: int = 1
     activation: Activation | None = None
-    must_be_off: tuple[str, ...] = ("rope_scaling", "tie_word_embeddings")
+    blocked: Blocked = "once"
+    off: tuple[str, ...] = ("rope_scaling", "tie_word_embeddings")
+    on: tuple[str, ...] = ()
 
 
 _LAYER = "model.layers.{n}."
@@ -78,7 +89,7 @@ PHI = Family(
     mlp_bias=True,
     rotary_share_key="partial_rotary_factor",
     rotary_share=0.5,
-    must_be_off=("rope_scaling", "tie_word_embeddings", "qk_layernorm"),
+    off=("rope_scaling", "tie_word_embeddings", "qk_layernorm"),
     names=_ATTENTION
     | {"blocks.{n}.attention.out": _LAYER + "self_attn.dense", "norm": "model.final_layernorm"},
     mlp_names={"up": "fc1", "down": "fc2"},
@@ -97,6 +108,7 @@ STABLELM = Family(
     rotary_share_key="rope_pct",
     rotary_share=0.25,
     activation="silu",  # hard-wired there, whatever hidden_act says
+    blocked="half",
     names=_SEQUENTIAL,
     mlp_names=_GATED,
 )
@@ -111,10 +123,53 @@ LLAMA = Family(
     qkv_bias=False,
     out_bias=False,
     mlp_bias=False,
-    must_be_off=("rope_scaling", "tie_word_embeddings", "attention_bias"),
+    blocked="twice",
+    off=("rope_scaling", "tie_word_embeddings", "attention_bias"),
     names=_SEQUENTIAL,
     mlp_names=_GATED,
 )
 
+# Its window of 4096 keys is not modelled: no prompt of a benchmark is that long.
+MISTRAL = replace(LLAMA, name="mistral", conversation="mistral", blocked="infinite")
+
+_QWEN_LAYER = "transformer.h.{n}."
+# Beyond seq_length (8192) keys it rescales its rotary base and its queries: not modelled, either.
+QWEN = Family(
+    name="qwen",
+    conversation="qwen",
+    norm="rms",
+    norm_eps_key="layer_norm_epsilon",
+    parallel=False,
+    gated=True,
+    qkv_bias=True,
+    out_bias=False,
+    mlp_bias=False,
+    root="transformer.",
+    layer=_QWEN_LAYER,
+    fused="attn.c_attn",
+    rotary_base_key="rotary_emb_base",
+    rotary_share_key="rotary_pct",
+    mlp_width_over=2,
+    activation="silu",
+    off=("tie_word_embeddings",),
+    on=("no_bias",),
+    names={
+        "embedding": "transformer.wte",
+        "blocks.{n}.attention_norm": _QWEN_LAYER + "ln_1",
+        "blocks.{n}.attention.query": _QWEN_LAYER + "attn.c_attn/0",
+        "blocks.{n}.attention.key": _QWEN_LAYER + "attn.c_attn/1",
+        "blocks.{n}.attention.value": _QWEN_LAYER + "attn.c_attn/2",
+        "blocks.{n}.attention.out": _QWEN_LAYER + "attn.c_proj",
+        "blocks.{n}.mlp_norm": _QWEN_LAYER + "ln_2",
+        "norm": "transformer.ln_f",
+        "head": "lm_head",
+    },
+    mlp_names={"gate": "w2", "up": "w1", "down": "c_proj"},  # the gate is the second one
+)
+
 # model_type to family; "moe_" in front says that there are experts, and changes nothing here.
-FAMILIES: Mapping[str, Family] = {"llava_phi": PHI, "moe_llava_phi": PHI}
+FAMILIES: Mapping[str, Family] = {
+    f"{prefix}llava_{family.name}": family
+    for family in (PHI, STABLELM, LLAMA, MISTRAL, QWEN)
+    for prefix in ("", "moe_")
+}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lvlm_eval.schema import Image, Prompt, Turn
 
@@ -32,14 +33,16 @@ class Template:
 _USER = _POLITE.format(who="user")
 TEMPLATES: Mapping[str, Template] = {
     "phi": Template(_USER, "<|endoftext|>"),
+    "qwen": Template(_USER, "<|endoftext|>"),
     "stablelm": Template(_USER, "<|endoftext|>"),
     "v1": Template(_USER, "</s>"),
+    "mistral": Template(_USER, "</s>"),
     "openchat": Template(_USER, "<|end_of_turn|>"),
     "llava_v1": Template(_POLITE.format(who="human"), "</s>"),
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChatFormat:
     """How one checkpoint is talked to. start_end: pictures stand between two marks."""
 
@@ -56,7 +59,9 @@ class ChatFormat:
 
     def encode_pieces(self, pieces: Sequence[str]) -> list[int]:
         """Ids of texts with a picture between each two, every text encoded on its own."""
-        ids = [self.tokenizer.bos] if self.tokenizer.add_bos else []
+        ids: list[int] = []
+        if self.tokenizer.add_bos and self.tokenizer.bos is not None:
+            ids.append(self.tokenizer.bos)
         for index, piece in enumerate(pieces):
             ids += [IMAGE_TOKEN] * (index > 0) + self.tokenizer.encode(piece)
         return ids
@@ -86,6 +91,11 @@ class ChatFormat:
                 texts[-1] += part
         return texts
 
+    @cached_property
+    def end_ids(self) -> list[int]:
+        """The template's end as the tokenizer writes it."""
+        return self.tokenizer.encode(self.template.end)
+
     def stops(self, ids: Sequence[int], extra: Sequence[str] = ()) -> bool:
         """Whether an answer (T,) is over: end token, the template's end, or an extra stop string.
 
@@ -94,7 +104,7 @@ class ChatFormat:
         """
         if not ids:
             return False
-        end = self.tokenizer.encode(self.template.end)
+        end = self.end_ids
         if ids[-1] == self.tokenizer.eos or list(ids[-len(end) :]) == end:
             return True
         if self.template.end in self.tokenizer.decode(ids[-len(end) :], skip_special=True):

@@ -10,6 +10,10 @@ from typing import Literal
 
 NormKind = Literal["layer", "rms"]
 Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "silu"]
+# What the original adds to the scores of future keys, beside the dtype's minimum for padding:
+# that minimum, but once where both apply; the minimum; -inf; fp16's minimum. It decides what a
+# row attends to that sees nothing but padding, and nothing else.
+Blocked = Literal["once", "twice", "infinite", "half"]
 SelectFeature = Literal["patch", "cls_patch"]
 
 
@@ -106,6 +110,7 @@ class DecoderConfig:
     qkv_bias: bool = True
     out_bias: bool = True
     mlp_bias: bool = True
+    blocked: Blocked = "once"
 
     def __post_init__(self) -> None:
         sizes = (self.vocab_size, self.width, self.mlp_width, self.layers, self.heads)

@@ -114,10 +114,14 @@ def _inputs(fields: Fields) -> InputConfig:
 
 def decoder_config(fields: Fields, family: Family) -> DecoderConfig:
     """The family's decoder with the sizes that config.json gives."""
-    for key in family.must_be_off:
-        if fields.values.get(key):
-            raise ValueError(f"{key!r} is set to {fields.values[key]!r}; only without is it known")
+    wrong = [key for key in family.off if fields.values.get(key)]
+    wrong += [key for key in family.on if not fields.values.get(key)]
+    if wrong:
+        value = fields.values.get(wrong[0])
+        raise ValueError(f"{wrong[0]!r} is {value!r}; the arithmetic of that is not known here")
     width, heads = fields.integer("hidden_size"), fields.integer("num_attention_heads")
+    if fields.integer("kv_channels", 0) not in (0, width // max(heads, 1)):
+        raise ValueError("kv_channels times num_attention_heads must be hidden_size")
     share = family.rotary_share
     if family.rotary_share_key:
         share = fields.number(family.rotary_share_key, share)
@@ -125,12 +129,12 @@ def decoder_config(fields: Fields, family: Family) -> DecoderConfig:
     return DecoderConfig(
         vocab_size=fields.integer("vocab_size"),
         width=width,
-        mlp_width=fields.integer("intermediate_size"),
+        mlp_width=fields.integer("intermediate_size") // family.mlp_width_over,
         layers=fields.integer("num_hidden_layers"),
         heads=heads,
         kv_heads=fields.integer("num_key_value_heads", heads),
         rotary_width=int(share * (width // max(heads, 1))),
-        rotary_base=fields.number("rope_theta", 10000.0),
+        rotary_base=fields.number(family.rotary_base_key, 10000.0),
         norm=family.norm,
         norm_eps=fields.number(family.norm_eps_key, 1e-5),
         parallel=family.parallel,
@@ -139,6 +143,7 @@ def decoder_config(fields: Fields, family: Family) -> DecoderConfig:
         qkv_bias=fields.flag(bias, True) if isinstance(bias, str) else bias,
         out_bias=family.out_bias,
         mlp_bias=family.mlp_bias,
+        blocked=family.blocked,
     )
 
 
@@ -212,18 +217,18 @@ def config_json(config: NetworkConfig, family: Family, inputs: InputConfig) -> d
         "model_type": f"{'moe_' if config.moe else ''}llava_{family.name}",
         "vocab_size": decoder.vocab_size,
         "hidden_size": decoder.width,
-        "intermediate_size": decoder.mlp_width,
+        "intermediate_size": decoder.mlp_width * family.mlp_width_over,
         "num_hidden_layers": decoder.layers,
         "num_attention_heads": decoder.heads,
         "num_key_value_heads": decoder.kv_heads,
         "hidden_act": _name_of(decoder.activation),
-        "rope_theta": decoder.rotary_base,
+        family.rotary_base_key: decoder.rotary_base,
         family.norm_eps_key: decoder.norm_eps,
-        "tie_word_embeddings": False,
         "image_aspect_ratio": inputs.aspect_ratio,
         "tokenizer_padding_side": inputs.side,
         "mm_use_im_start_end": inputs.start_end,
         "mm_image_tower": inputs.tower or None,
+        **dict.fromkeys(family.on, True),
     }
     if family.rotary_share_key:
         values[family.rotary_share_key] = decoder.rotary_width / decoder.head_width

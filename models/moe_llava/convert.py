@@ -22,10 +22,19 @@ class KeyTable:
 
     The end .weight or .bias is carried over and stands in no pair. Where several foreign names
     belong to one of ours, all are read and the first is written.
+    fused: end of the names whose tensor is three of ours one after the other, /0, /1 and /2.
     """
 
     pairs: tuple[tuple[str, str], ...]
     dropped: tuple[str, ...] = ()
+    fused: str = ""
+
+    def parts(self, key: str) -> list[str]:
+        """The names of what a checkpoint's tensor holds: itself, or its three parts."""
+        stem, dot, end = key.rpartition(".")
+        if not self.fused or not stem.endswith(self.fused):
+            return [key]
+        return [f"{stem}/{part}{dot}{end}" for part in range(3)]
 
     def ours(self, key: str) -> str | None:
         """Our parameter for a checkpoint's key; None for one that is dropped by name."""
@@ -53,7 +62,7 @@ def network_table(family: Family, projector_kind: str) -> KeyTable:
     The copy of the tower in there is dropped: the original never reads it.
     """
     pairs = [(f"decoder.{ours}", theirs) for ours, theirs in family.names.items()]
-    ours_mlp, mlp = "decoder.blocks.{n}.mlp.", "model.layers.{n}.mlp."
+    ours_mlp, mlp = "decoder.blocks.{n}.mlp.", family.layer + "mlp."
     moe = mlp + "deepspeed_moe."
     for ours, theirs in family.mlp_names.items():
         pairs += [
@@ -62,12 +71,14 @@ def network_table(family: Family, projector_kind: str) -> KeyTable:
             (f"{ours_mlp}shared.{ours}", f"{mlp}mlp.{theirs}"),
         ]
     pairs += [(ours_mlp + "router", moe + "gate.wg"), (ours_mlp + "mixer", mlp + "coefficient")]
-    for projector in ("model.mm_projector.image_spatial_proj", "model.mm_projector"):
+    for projector in ("mm_projector.image_spatial_proj", "mm_projector"):
+        projector = family.root + projector
         if projector_kind == "linear":
             pairs.append(("projector.layers.0", projector))
         else:
             pairs.append(("projector.layers.{n}", projector + ".{n}"))
-    return KeyTable(tuple(pairs), (r"model\.(image|vision)_tower\..*", r".*\.rotary_emb\.inv_freq"))
+    tower = re.escape(family.root) + r"(image|vision)_tower\..*"
+    return KeyTable(tuple(pairs), (tower, r".*\.rotary_emb\.inv_freq"), family.fused)
 
 
 def tower_table(used_layers: int) -> KeyTable:

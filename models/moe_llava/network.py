@@ -82,6 +82,9 @@ class Network(nn.Module):
         length = embeds.shape[1]
         if positions is None:
             positions = torch.arange(length, device=embeds.device).expand(len(embeds), -1)
-        mask = None if valid is None else additive_mask(valid, length, embeds.dtype)
+        mask = None
+        if valid is not None:
+            blocked = self.decoder.config.blocked
+            mask = additive_mask(valid, length, embeds.dtype, blocked)
         hidden, stats = self.decoder(embeds, Context(positions, mask, routing=routing))
         return Output(self.decoder.logits(hidden), stats)

@@ -1,47 +1,33 @@
-"""CodeGen's tokenizer (phi): byte-level BPE, read from vocab.json and merges.txt.
+"""What a tokenizer does here, and which one a checkpoint's folder holds.
 
-Ids and texts are those of transformers 4.37's slow class, whose decoding differs from today's
-fast ones where runs of blanks are added tokens.
+Ids and texts are those of the slow classes of transformers 4.37, with which the published
+checkpoints were trained and scored; today's fast ones differ in blanks and specials.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tokenizers import Tokenizer as BPETokenizer
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-
 from lvlm_eval.errors import CheckpointError
 
-from .fields import Fields, read_json
-
-# What the slow class's clean-up replaces, in its order.
-_CLEAN_UP = (
-    (" .", "."),
-    (" ?", "?"),
-    (" !", "!"),
-    (" ,", ","),
-    (" ' ", "'"),
-    (" n't", "n't"),
-    (" 'm", "'m"),
-    (" 's", "'s"),
-    (" 've", "'ve"),
-    (" 're", "'re"),
-)
+from .fields import read_json
 
 
 class Tokenizer(Protocol):
-    """Text to ids and back. bos, eos, pad, unk are ids; add_bos: a prompt starts with bos."""
+    """Text to ids and back. kind: the original's class. size: ids are 0..size-1.
+    bos, eos, pad, unk are ids, bos None where there is none.
 
+       add_bos: a prompt starts with bos.
+    """
+
+    @property
+    def kind(self) -> str: ...
     @property
     def size(self) -> int: ...
     @property
-    def bos(self) -> int: ...
+    def bos(self) -> int | None: ...
     @property
     def eos(self) -> int: ...
     @property
@@ -60,134 +46,20 @@ class Tokenizer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CodeGenTokenizer:
-    """size: entries, ids are 0..size-1. added: tokens cut out of text before the BPE sees it.
-
-    special: ids that decoding can skip. Runs of blanks are added and not special.
-    """
-
-    size: int
-    bos: int
-    eos: int
-    pad: int
-    unk: int
-    bpe: BPETokenizer
-    added: Mapping[str, int]
-    special: frozenset[int]
-    clean_up: bool
-    tokens: tuple[str, ...]
-    add_bos: bool = False
-
-    def encode(self, text: str) -> list[int]:
-        ids: list[int] = []
-        for piece in self._cut(text):
-            known = self.added.get(piece)
-            ids += [known] if known is not None else self.bpe.encode(piece).ids
-        return ids
-
-    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
-        """Added tokens that are not special stand alone, joined to the rest with a blank.
-
-        That doubles runs of blanks; it is what the original prints and scores.
-        """
-        alone = {number for number in self.added.values() if number not in self.special}
-        segments: list[str] = []
-        run: list[int] = []
-        for number in ids:
-            if skip_special and number in self.special:
-                continue
-            if number in alone:
-                segments += [self._text(run), self.tokens[number]]
-                run = []
-            else:
-                run.append(number)
-        text = " ".join(filter(None, [*segments, self._text(run)]))
-        if self.clean_up:
-            for before, after in _CLEAN_UP:
-                text = text.replace(before, after)
-        return text
-
-    def _cut(self, text: str) -> list[str]:
-        """The text split at added tokens, of which the leftmost, then the longest wins."""
-        by_length = sorted(self.added, key=len, reverse=True)
-        pattern = "|".join(map(re.escape, by_length))
-        return [piece for piece in re.split(f"({pattern})", text) if piece] if pattern else [text]
-
-    def _text(self, ids: Sequence[int]) -> str:
-        symbols = "".join(self.tokens[number] for number in ids)
-        return bytes(_BYTES[symbol] for symbol in symbols).decode("utf-8", errors="replace")
-
-
-def read_tokenizer(folder: Path) -> CodeGenTokenizer:
-    """The tokenizer in a checkpoint's folder; CheckpointError where it is not one of CodeGen's."""
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer in a checkpoint's folder; CheckpointError where it is of no known class."""
     config = read_json(folder / "tokenizer_config.json")
-    kind = config.text("tokenizer_class", "")
-    if kind not in ("CodeGenTokenizer", "CodeGenTokenizerFast"):
-        raise CheckpointError(f"{config.origin}: tokenizer_class {kind!r} is not known")
-    vocabulary = read_json(folder / "vocab.json")
-    if not (folder / "merges.txt").is_file():
-        raise CheckpointError(f"{folder / 'merges.txt'}: no such file")
-    ids = {token: vocabulary.integer(token) for token in vocabulary.values}
-    added, flagged = _added_tokens(folder, config)
-    names = _special_names(folder, config)
-    ids |= added
-    tokens = sorted(ids, key=lambda token: ids[token])
-    if [ids[token] for token in tokens] != list(range(len(ids))):
-        raise CheckpointError(f"{folder}: the tokenizer's ids are not 0..{len(ids) - 1}, each once")
-    bos, eos, pad, unk = (ids.get(names.get(f"{name}_token", ""), -1) for name in _ROLES)
-    bpe = BPETokenizer(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt")))
-    bpe.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    return CodeGenTokenizer(
-        size=len(ids),
-        bos=bos,
-        eos=eos,
-        pad=pad if pad >= 0 else eos,
-        unk=unk,
-        bpe=bpe,
-        added=added | {name: ids[name] for name in names.values() if name in ids},
-        special=frozenset({ids[name] for name in names.values() if name in ids} | flagged),
-        clean_up=config.flag("clean_up_tokenization_spaces", True),
-        tokens=tuple(tokens),
-    )
+    kind = config.text("tokenizer_class", "").removesuffix("Fast")
+    if kind == "CodeGenTokenizer":
+        from .codegen import read_codegen
 
+        return read_codegen(folder, config)
+    if kind == "LlamaTokenizer":
+        from .sentencepieces import read_llama
 
-_ROLES = ("bos", "eos", "pad", "unk")
+        return read_llama(folder, config)
+    if kind in ("QWenTokenizer", "Arcade100kTokenizer"):
+        from .rank_file import LAYOUTS, read_rank_tokenizer
 
-
-def _added_tokens(folder: Path, config: Fields) -> tuple[dict[str, int], set[int]]:
-    """Added tokens with their ids, and which of these ids are flagged as special."""
-    described = config.fields("added_tokens_decoder")
-    if described is not None:
-        entries = {int(key): described.fields(key) for key in described.values}
-        added = {entry.text("content"): key for key, entry in entries.items() if entry}
-        return added, {key for key, entry in entries.items() if entry and entry.flag("special")}
-    file = folder / "added_tokens.json"
-    listed = read_json(file) if file.is_file() else Fields({}, str(file))
-    return {token: listed.integer(token) for token in listed.values}, set()
-
-
-def _special_names(folder: Path, config: Fields) -> dict[str, str]:
-    """bos_token and the like to their text; special_tokens_map.json wins over the config."""
-    file = folder / "special_tokens_map.json"
-    sources = [config, read_json(file)] if file.is_file() else [config]
-    names: dict[str, str] = {}
-    for source in sources:
-        for role in _ROLES:
-            value = source.values.get(f"{role}_token")
-            if isinstance(value, str):
-                names[f"{role}_token"] = value
-            elif isinstance(value, dict):
-                names[f"{role}_token"] = Fields(value, source.origin).text("content")
-    return names
-
-
-def _byte_symbols() -> Iterable[tuple[str, int]]:
-    """GPT-2's printable symbol for each byte: itself where it prints, else from 256 on."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    rest = [byte for byte in range(256) if byte not in printable]
-    yield from ((chr(byte), byte) for byte in printable)
-    yield from ((chr(256 + place), byte) for place, byte in enumerate(rest))
-
-
-_BYTES: Mapping[str, int] = dict(_byte_symbols())
+        return read_rank_tokenizer(folder, LAYOUTS[kind])
+    raise CheckpointError(f"{config.origin}: tokenizer_class {kind!r} is not known")

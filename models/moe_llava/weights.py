@@ -78,26 +78,37 @@ def fill(network: nn.Module, files: Sequence[Path], table: KeyTable, dtype: torc
     not there or has another shape, is an error.
     """
     wanted = dict(network.named_parameters())
-    for key, tensor in read_tensors(files):
-        name = table.ours(key)
-        if name is None:
-            continue
-        if name not in wanted:
-            raise CheckpointError(f"the weights hold {key!r}, for which config.json has no place")
-        shape = wanted[name].shape
-        if name in ("decoder.embedding.weight", "decoder.head.weight"):
-            tensor = tensor[: shape[0]]
-        if tensor.shape != shape:
-            raise CheckpointError(
-                f"{key!r} has shape {list(tensor.shape)}; config.json and tokenizer "
-                f"ask for {list(shape)}"
-            )
-        owner, _, leaf = name.rpartition(".")
-        module = network.get_submodule(owner)
-        kept = torch.float32 if isinstance(module, Router) else dtype
-        # clone: a mapped file must not stay open behind the parameter
-        value = tensor.to(kept) if tensor.dtype != kept else tensor.clone()
-        setattr(module, leaf, nn.Parameter(value, requires_grad=False))
+    for whole, tensor in read_tensors(files):
+        keys = table.parts(whole)
+        parts = tensor.chunk(len(keys)) if len(keys) > 1 else [tensor]
+        for key, part in zip(keys, parts, strict=True):
+            name = table.ours(key)
+            if name is None:
+                continue
+            if name not in wanted:
+                raise CheckpointError(f"the weights hold {key!r}; config.json has no place for it")
+            _set(network, name, _fitting(key, part, name, wanted[name].shape), dtype)
+
+
+def _fitting(key: str, tensor: Tensor, name: str, shape: torch.Size) -> Tensor:
+    """The tensor, vocabulary cut; CheckpointError where its shape is another than ours."""
+    if name in ("decoder.embedding.weight", "decoder.head.weight"):
+        tensor = tensor[: shape[0]]
+    if tensor.shape != shape:
+        raise CheckpointError(
+            f"{key!r} has shape {list(tensor.shape)}; config.json and tokenizer "
+            f"ask for {list(shape)}"
+        )
+    return tensor
+
+
+def _set(network: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype) -> None:
+    owner, _, leaf = name.rpartition(".")
+    module = network.get_submodule(owner)
+    kept = torch.float32 if isinstance(module, Router) else dtype
+    # a copy in any case: a mapped file must not stay open behind the parameter
+    value = tensor.to(kept, copy=True).contiguous()
+    setattr(module, leaf, nn.Parameter(value, requires_grad=False))
 
 
 def check_complete(network: nn.Module) -> None:
@@ -131,8 +142,12 @@ def digest_of_files(files: Iterable[Path]) -> str:
 
 def named_tensors(network: nn.Module, table: KeyTable, prefix: str = "") -> dict[str, Tensor]:
     """The parameters under the prefix by the checkpoint's keys, to be saved in its layout."""
-    return {
+    tensors = {
         table.theirs(name): parameter.detach().contiguous()
         for name, parameter in network.named_parameters()
         if name.startswith(prefix)
     }
+    for key in [key for key in tensors if "/0." in key]:
+        whole = key.replace("/0.", ".")
+        tensors[whole] = torch.cat([tensors.pop(part) for part in table.parts(whole)])
+    return tensors

@@ -38,7 +38,7 @@ def prefill(
     cache = KVCache(network.decoder.config.layers)
     everything = bool(prompts.valid.all())
     length = prompts.embeds.shape[1]
-    mask = None if everything else additive_mask(prompts.valid, length, network.dtype)
+    mask = None if everything else _mask(network, prompts.valid, length)
     context = Context(prompts.positions, mask, cache, Routing(routing, noise))
     hidden, _ = network.decoder(prompts.embeds, context)  # (B, T, D)
     state = State(cache, prompts.valid, prompts.valid.sum(dim=1))
@@ -50,12 +50,16 @@ def decode(
 ) -> tuple[Tensor, State]:
     """Logits (B, V) after one more token (B,) of each sequence; extends the state's cache."""
     valid = torch.cat((state.valid, torch.ones_like(state.valid[:, :1])), dim=1)  # (B, S + 1)
-    mask = additive_mask(valid, 1, network.dtype)  # (B, 1, 1, S + 1)
+    mask = _mask(network, valid, 1)  # (B, 1, 1, S + 1)
     context = Context(state.next_positions[:, None], mask, state.cache, Routing(routing, noise))
     hidden, _ = network.decoder(network.decoder.embedding(token_ids[:, None]), context)
     return network.decoder.logits(hidden[:, -1]), State(
         state.cache, valid, state.next_positions + 1
     )
+
+
+def _mask(network: Network, valid: Tensor, new_tokens: int) -> Tensor:
+    return additive_mask(valid, new_tokens, network.dtype, network.decoder.config.blocked)
 
 
 def keep(state: State, rows: Tensor) -> State:

@@ -28,7 +28,7 @@ def words(bench: Bench) -> dict[str, Value]:
             "eos": tokenizer.eos,
             "pad": tokenizer.pad,
             "unk": tokenizer.unk,
-            "cls": type(tokenizer).__name__,
+            "cls": tokenizer.kind,
         },
         "tokenizer_cases": _cases(bench),
         "text_only_ids": _round_trip(bench, "text_only_ids"),
@@ -49,7 +49,7 @@ def _cases(bench: Bench) -> list[JSON]:
     cases: list[JSON] = []
     for case in recorded if isinstance(recorded, list) else []:
         assert isinstance(case, dict)
-        ids = tokenizer.encode(str(case["text"]))
+        ids = bench.model.chat.encode_pieces([str(case["text"])])
         cases.append(
             {
                 "text": case["text"],

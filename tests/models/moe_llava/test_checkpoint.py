@@ -93,6 +93,18 @@ def test_saving_under_the_originals_keys_and_loading_changes_nothing(folder: Pat
     assert_equal(load(folder).state_dict(), network.state_dict())
 
 
+def test_fused_tensors_are_taken_apart_and_joined_again(golden: Path) -> None:
+    opened = open_checkpoint(str(golden / "qwen"))
+    network = opened.load(504, torch.float32)
+    saved = named_tensors(network, network_table(opened.config.family, "mlp2x_gelu"), "decoder.")
+    stored = load_file(golden / "qwen" / "model.safetensors")
+    key = "transformer.h.1.attn.c_attn.weight"
+    assert torch.equal(saved[key], stored[key].float())
+    assert saved.keys() == {
+        key for key in stored if "image_tower" not in key and "mm_projector" not in key
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -100,7 +112,7 @@ def test_saving_under_the_originals_keys_and_loading_changes_nothing(folder: Pat
         (lambda t: t.update({"model.layers.1.mlp.fc9.bias": torch.ones(2)}), "no part of this"),
         (
             lambda t: t.update({"model.layers.9.mlp.fc1.bias": torch.ones(128)}),
-            "has no place",
+            "config.json has no place for it",
         ),
         (
             lambda t: t.update({"model.layers.1.mlp.fc1.bias": torch.ones(5)}),

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from lvlm_eval.errors import CheckpointError
-from lvlm_eval.models.moe_llava.backbones import PHI
+from lvlm_eval.models.moe_llava.backbones import FAMILIES, Family
 from lvlm_eval.models.moe_llava.config import MoEConfig, NetworkConfig
 from lvlm_eval.models.moe_llava.config_file import (
     InputConfig,
     config_json,
+    decoder_config,
     read_config,
     vision_config,
 )
@@ -64,7 +65,9 @@ def test_llava_15s_names_are_understood(golden: Path) -> None:
     ("changes", "message"),
     [
         ({"model_type": "moe_llava_mamba"}, "model_type 'moe_llava_mamba' is none of"),
-        ({"qk_layernorm": True}, "'qk_layernorm' is set to True"),
+        ({"qk_layernorm": True}, "'qk_layernorm' is True; the arithmetic of that is not known"),
+        ({"model_type": "moe_llava_qwen"}, "'no_bias' is None"),
+        ({"kv_channels": 8}, "kv_channels times num_attention_heads"),
         ({"hidden_size": "64"}, "'hidden_size' must be an integer; got \"64\""),
         ({"hidden_size": None}, "'hidden_size' must be an integer; it is missing"),
         ({"hidden_act": "swish"}, "hidden_act 'swish'"),
@@ -93,11 +96,15 @@ def test_a_missing_or_broken_file_says_so(tmp_path: Path) -> None:
         read_json(tmp_path / "config.json")
 
 
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
 @pytest.mark.parametrize("has_experts", [True, False])
-def test_writing_and_reading_back_changes_nothing(config: NetworkConfig, has_experts: bool) -> None:
+def test_writing_and_reading_back_changes_nothing(
+    config: NetworkConfig, family: Family, has_experts: bool
+) -> None:
     inputs = InputConfig("openai/tiny", "pad", "right", 77, start_end=True)
-    written = config if has_experts else replace(config, moe=None)
-    fields = Fields(json.loads(json.dumps(config_json(written, PHI, inputs))), "config.json")
+    read_as = decoder_config(Fields(config_json(config, family, inputs), "config.json"), family)
+    written = replace(config, decoder=read_as, moe=config.moe if has_experts else None)
+    fields = Fields(json.loads(json.dumps(config_json(written, family, inputs))), "config.json")
     read = read_config(fields)
     assert read.inputs == inputs
     assert read.decoder == written.decoder

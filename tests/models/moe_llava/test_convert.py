@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from lvlm_eval.errors import CheckpointError
-from lvlm_eval.models.moe_llava.backbones import PHI
+from lvlm_eval.models.moe_llava.backbones import FAMILIES, PHI, QWEN, Family
+from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config import NetworkConfig
+from lvlm_eval.models.moe_llava.config_file import InputConfig, config_json, decoder_config
 from lvlm_eval.models.moe_llava.convert import network_table, tower_table
-from lvlm_eval.models.moe_llava.network import Network
+from lvlm_eval.models.moe_llava.fields import Fields
 
 TABLE = network_table(PHI, "mlp2x_gelu")
 
@@ -59,18 +61,20 @@ def test_an_unknown_key_is_an_error(key: str) -> None:
         TABLE.ours(key)
 
 
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
 @pytest.mark.parametrize("residual", [False, True])
 def test_there_and_back_is_the_identity_for_every_parameter(
-    config: NetworkConfig, residual: bool, make_network: Callable[[NetworkConfig], Network]
+    config: NetworkConfig, family: Family, residual: bool
 ) -> None:
-    from dataclasses import replace
-
+    fields = Fields(config_json(config, family, InputConfig()), "config.json")
     assert config.moe is not None
-    network = make_network(replace(config, moe=replace(config.moe, residual=residual)))
+    decoder, moe = decoder_config(fields, family), replace(config.moe, residual=residual)
+    network = build_empty(replace(config, decoder=decoder, moe=moe))
     names = [name for name, _ in network.named_parameters()]
     keys = set()
     for name in names:
-        table = tower_table(2) if name.startswith("vision.") else TABLE
+        table = network_table(family, "mlp2x_gelu")
+        table = tower_table(2) if name.startswith("vision.") else table
         key = table.theirs(name)
         assert table.ours(key) == name
         keys.add(key)
@@ -90,3 +94,15 @@ def test_of_a_tower_only_the_used_layers_are_read() -> None:
         "logit_scale",
     ]
     assert [table.ours(key) for key in dropped] == [None] * len(dropped)
+
+
+def test_a_fused_tensor_is_three_of_ours() -> None:
+    table = network_table(QWEN, "linear")
+    parts = table.parts("transformer.h.3.attn.c_attn.bias")
+    kinds = [table.ours(part) for part in parts]
+    prefix = "decoder.blocks.3.attention"
+    assert kinds == [f"{prefix}.query.bias", f"{prefix}.key.bias", f"{prefix}.value.bias"]
+    assert table.parts("transformer.h.3.attn.c_proj.weight") == [
+        "transformer.h.3.attn.c_proj.weight"
+    ]
+    assert table.ours("transformer.h.3.mlp.w2.weight") == "decoder.blocks.3.mlp.gate.weight"

@@ -1,14 +1,26 @@
-"""The decoder against Hugging Face's phi, weights copied over; cached against uncached."""
+"""The decoder against Hugging Face's models, weights copied over; cached against uncached."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import pytest
 import torch
-from transformers import PhiConfig, PhiForCausalLM
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PhiConfig,
+    PhiForCausalLM,
+    StableLmConfig,
+    StableLmForCausalLM,
+)
 
 from lvlm_eval.models.moe_llava.attention import additive_mask
-from lvlm_eval.models.moe_llava.backbones import PHI
+from lvlm_eval.models.moe_llava.backbones import LLAMA, MISTRAL, PHI, STABLELM, Family
 from lvlm_eval.models.moe_llava.build import build_empty
-from lvlm_eval.models.moe_llava.config import NetworkConfig
+from lvlm_eval.models.moe_llava.config import Blocked, NetworkConfig
 from lvlm_eval.models.moe_llava.config_file import decoder_config
 from lvlm_eval.models.moe_llava.convert import network_table
 from lvlm_eval.models.moe_llava.decoder import Context
@@ -24,51 +36,89 @@ SIZES: dict[str, JSON] = {
     "num_hidden_layers": 3,
     "num_attention_heads": 6,
     "num_key_value_heads": 3,
-    "partial_rotary_factor": 0.5,
-    "layer_norm_eps": 1e-4,
-    "hidden_act": "gelu_new",
+    "hidden_act": "silu",
     "rope_theta": 500.0,
 }
 
 
-def hugging_face_phi() -> torch.nn.Module:
+@dataclass(frozen=True)
+class Case:
+    """A family with Hugging Face's classes; settings beyond SIZES, by both sides' names.
+
+    rotary: the rotated share of a head.
+    """
+
+    family: Family
+    config: type
+    model: type
+    settings: dict[str, JSON]
+    rotary: float = 1.0
+
+
+PHI_CASE = Case(
+    PHI,
+    PhiConfig,
+    PhiForCausalLM,
+    {"hidden_act": "gelu_new", "layer_norm_eps": 1e-4, "partial_rotary_factor": 0.5},
+    0.5,
+)
+CASES = [
+    PHI_CASE,
+    Case(LLAMA, LlamaConfig, LlamaForCausalLM, {"rms_norm_eps": 1e-4}),
+    Case(MISTRAL, MistralConfig, MistralForCausalLM, {"rms_norm_eps": 1e-4}),
+    Case(
+        STABLELM,
+        StableLmConfig,
+        StableLmForCausalLM,
+        {"layer_norm_eps": 1e-4, "norm_eps": 1e-4, "rope_pct": 0.25, "use_qkv_bias": True},
+        0.25,
+    ),
+]
+
+
+def hugging_faces(case: Case) -> torch.nn.Module:
+    """A random model of theirs whose every parameter matters."""
     torch.manual_seed(5)
-    config = PhiConfig(
-        **SIZES, bos_token_id=0, eos_token_id=0, pad_token_id=None, attn_implementation="eager"
-    )
-    # the share and base of rotation, wherever this version of the class keeps them
+    settings = {**SIZES, **case.settings, "bos_token_id": 0, "eos_token_id": 0}
+    config = case.config(**settings, pad_token_id=None, attn_implementation="eager")
+    # where this version of the classes keeps base and share of the rotation
     config.rope_parameters = {
         "rope_type": "default",
         "rope_theta": SIZES["rope_theta"],
-        "partial_rotary_factor": SIZES["partial_rotary_factor"],
+        "partial_rotary_factor": case.rotary,
     }
-    model: torch.nn.Module = PhiForCausalLM(config).eval()
-    for parameter in model.parameters():
+    model: torch.nn.Module = case.model(config).eval()
+    for name, parameter in model.named_parameters():
         parameter.data += torch.randn_like(parameter) * 0.08
-    head = model.get_submodule("lm_head")
-    assert isinstance(head, torch.nn.Linear)
-    head.bias.data.zero_()  # MoE-LLaVA's phi has none
+        if name == "lm_head.bias":
+            parameter.data.zero_()  # MoE-LLaVA's phi has none
     return model
 
 
-def our_phi(theirs: torch.nn.Module) -> Network:
-    config = NetworkConfig(decoder_config(Fields(SIZES, "config.json"), PHI))
+def with_weights_of(theirs: torch.nn.Module, case: Case) -> Network:
+    """Our network of the same settings with their weights, every one of ours filled."""
+    fields = Fields({**SIZES, **case.settings}, "config.json")
+    config = NetworkConfig(decoder_config(fields, case.family))
     network = build_empty(config).to_empty(device="cpu")
-    table, own = network_table(PHI, "linear"), network.state_dict()
+    table, own = network_table(case.family, "linear"), network.state_dict()
     filled = set()
     for key, tensor in theirs.state_dict().items():
-        if key != "lm_head.bias":
-            name = table.ours(key)
-            if name is not None:
-                own[name].copy_(tensor)
-                filled.add(name)
+        name = table.ours(key) if key != "lm_head.bias" else None
+        if name is not None:
+            own[name].copy_(tensor)
+            filled.add(name)
     assert filled == set(own)
     return network
 
 
-def test_logits_equal_hugging_faces_phi_under_right_padding() -> None:
-    theirs = hugging_face_phi()
-    ours = our_phi(theirs)
+def our_phi() -> Network:
+    return with_weights_of(hugging_faces(PHI_CASE), PHI_CASE)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.family.name)
+def test_logits_equal_hugging_faces_under_right_padding(case: Case) -> None:
+    theirs = hugging_faces(case)
+    ours = with_weights_of(theirs, case)
     ids = torch.randint(70, (2, 13), generator=torch.Generator().manual_seed(6))
     valid = torch.ones(2, 13, dtype=torch.bool)
     valid[1, 9:] = False
@@ -80,7 +130,7 @@ def test_logits_equal_hugging_faces_phi_under_right_padding() -> None:
 
 
 def test_without_a_mask_attention_is_causal() -> None:
-    ours = our_phi(hugging_face_phi())
+    ours = our_phi()
     ids = torch.randint(70, (1, 9), generator=torch.Generator().manual_seed(7))
     other = ids.clone()
     other[0, 6] = (other[0, 6] + 1) % 70
@@ -92,7 +142,7 @@ def test_without_a_mask_attention_is_causal() -> None:
 
 
 def test_a_token_at_a_time_equals_all_at_once() -> None:
-    ours = our_phi(hugging_face_phi())
+    ours = our_phi()
     embeds = ours.decoder.embedding(
         torch.randint(70, (2, 100), generator=torch.Generator().manual_seed(8))
     )
@@ -110,10 +160,27 @@ def test_a_token_at_a_time_equals_all_at_once() -> None:
     torch.testing.assert_close(torch.cat(steps, dim=1), whole, atol=2e-5, rtol=1e-4)
 
 
-def test_a_row_that_sees_nothing_attends_to_all_keys_alike() -> None:
-    valid = torch.tensor([[False, False, True, True]])
-    mask = additive_mask(valid, 4, torch.float32)
-    weights = (torch.tensor([3.0, -2.0, 5.0, 1.0]) + mask[0, 0]).softmax(dim=-1)
-    assert weights[0].tolist() == [0.25] * 4
+ATTENDED: dict[Blocked, tuple[list[float], list[float]]] = {
+    "once": ([0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]),
+    "twice": ([1 / 3, 0.0, 1 / 3, 1 / 3], [0.25, 0.25, 0.25, 0.25]),
+    "infinite": ([1.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("blocked", list(ATTENDED))
+def test_what_a_row_attends_to_that_sees_nothing_is_the_backbones_habit(blocked: Blocked) -> None:
+    scores = torch.tensor([3.0, -2.0, 5.0, 1.0])
+    mask = additive_mask(torch.tensor([[False, False, True, True]]), 4, torch.float32, blocked)
+    weights = (scores + mask[0, 0]).softmax(dim=-1)
+    first, second = ATTENDED[blocked]
+    assert weights[0].tolist() == pytest.approx(first)
+    assert weights[1].tolist() == pytest.approx(second)
+    # rows that see a key see no other
     assert weights[2].tolist() == [0.0, 0.0, 1.0, 0.0]
     assert weights[3, :2].tolist() == [0.0, 0.0]
+
+
+def test_stablelms_blind_rows_see_the_real_keys_after_them_by_their_scores() -> None:
+    mask = additive_mask(torch.tensor([[False, False, True, True]]), 4, torch.float32, "half")
+    weights = (torch.tensor([3.0, -2.0, 5.0, 4.0]) + mask[0, 0, 0]).softmax(dim=-1)
+    assert weights.tolist() == pytest.approx([0.0, 0.0, 0.7311, 0.2689], abs=2e-3)

@@ -1,105 +1,114 @@
-"""CodeGen's tokenizer against recorded cases and today's fast class."""
+"""Every tokenizer against its recorded ids and texts."""
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lvlm_eval.errors import CheckpointError
-from lvlm_eval.models.moe_llava.tokenizer import CodeGenTokenizer, read_tokenizer
+from lvlm_eval.models.moe_llava.chat import TEMPLATES, ChatFormat
+from lvlm_eval.models.moe_llava.tokenizer import Tokenizer, read_tokenizer
+from lvlm_eval.schema import JSON
 
-FOLDER = Path(__file__).parents[2] / "data" / "golden" / "moe_llava" / "phi"
-
-
-@cache
-def read_once() -> CodeGenTokenizer:
-    return read_tokenizer(FOLDER)
-
-
-@cache
-def fast_class() -> Callable[[str], Mapping[str, list[int]]]:
-    from transformers import CodeGenTokenizer as Fast
-
-    loaded: Callable[[str], Mapping[str, list[int]]] = Fast.from_pretrained(FOLDER)
-    return loaded
+DATA = Path(__file__).parents[2] / "data"
+RECORDED = {
+    "phi": DATA / "golden" / "moe_llava" / "phi" / "golden.json",
+    "qwen": DATA / "golden" / "moe_llava" / "qwen" / "golden.json",
+    "stablelm": DATA / "golden" / "moe_llava" / "stablelm" / "golden.json",
+    "v1": DATA / "tokenizers" / "llama" / "recorded.json",
+}
 
 
-def fast_ids(text: str) -> list[int]:
-    return fast_class()(text)["input_ids"]
+def read(template: str) -> tuple[ChatFormat, dict[str, JSON]]:
+    file = RECORDED[template]
+    tokenizer = read_tokenizer(file.parent)
+    return ChatFormat(TEMPLATES[template], tokenizer), json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("template", list(RECORDED))
+def test_recorded_cases_have_the_recorded_ids_and_texts(template: str) -> None:
+    chat, recorded = read(template)
+    cases = recorded["tokenizer_cases"]
+    assert isinstance(cases, list)
+    assert len(cases) == 5
+    for case in cases:
+        assert isinstance(case, dict)
+        ids = chat.encode_pieces([str(case["text"])])
+        assert ids == case["ids"]
+        assert chat.tokenizer.decode(ids, skip_special=False) == case["decoded"]
+        assert chat.tokenizer.decode(ids, skip_special=True) == case["decoded_skip"]
+
+
+@pytest.mark.parametrize("template", list(RECORDED))
+def test_prompts_have_the_recorded_ids(template: str) -> None:
+    chat, recorded = read(template)
+    assert chat.encode_pieces(str(recorded["prompt"]).split("<image>")) == recorded["prompt_ids"]
+
+
+@pytest.mark.parametrize("template", list(RECORDED))
+def test_special_ids_and_sizes_are_the_recorded_ones(template: str) -> None:
+    chat, recorded = read(template)
+    own: Tokenizer = chat.tokenizer
+    assert recorded["tokenizer"] == {
+        "len": own.size,
+        "bos": own.bos,
+        "eos": own.eos,
+        "pad": own.pad,
+        "unk": own.unk,
+        "cls": own.kind,
+    }
+
+
+def test_specials_written_in_a_text_are_cut_out_before_sentencepiece() -> None:
+    tokenizer = read("v1")[0].tokenizer
+    ids = tokenizer.encode("a </s>b")
+    assert ids.count(tokenizer.eos) == 1
+    assert tokenizer.decode(ids, skip_special=False) == "a </s>b"
+    assert tokenizer.encode("") == []
+
+
+def test_the_unused_id_before_stablelms_specials_decodes_to_nothing() -> None:
+    tokenizer = read("stablelm")[0].tokenizer
+    ids = [tokenizer.eos - 1, *tokenizer.encode("a"), tokenizer.eos]
+    assert tokenizer.decode(ids, skip_special=True) == "a"
+    assert tokenizer.decode(ids, skip_special=False) == "a<|endoftext|>"
 
 
 @pytest.fixture
-def tokenizer() -> CodeGenTokenizer:
-    return read_once()
+def folder(tmp_path: Path) -> Path:
+    """A folder with the configuration of a tokenizer of ranks, and no ranks."""
+    config = RECORDED["qwen"].parent / "tokenizer_config.json"
+    shutil.copy(config, tmp_path / "tokenizer_config.json")
+    return tmp_path
 
 
-def test_recorded_cases_have_the_recorded_ids_and_texts(tokenizer: CodeGenTokenizer) -> None:
-    for case in json.loads((FOLDER / "golden.json").read_text())["tokenizer_cases"]:
-        assert tokenizer.encode(case["text"]) == case["ids"]
-        assert tokenizer.decode(case["ids"], skip_special=False) == case["decoded"]
-        assert tokenizer.decode(case["ids"], skip_special=True) == case["decoded_skip"]
-
-
-def test_special_ids_are_those_of_the_saved_map(tokenizer: CodeGenTokenizer) -> None:
-    assert (tokenizer.size, tokenizer.bos, tokenizer.eos) == (412, 400, 400)
-    assert (tokenizer.pad, tokenizer.unk, tokenizer.add_bos) == (411, 411, False)
-
-
-@settings(deadline=None)
-@given(st.text(alphabet=st.sampled_from("ab é中\n\t .'<|>?endoftxUSER129😀"), max_size=30))
-def test_ids_equal_those_of_the_fast_class(text: str) -> None:
-    assert read_once().encode(text) == fast_ids(text)
-
-
-@given(st.text(alphabet="abcXYZ 019,;中é\n", max_size=30).filter(lambda text: "  " not in text))
-def test_text_without_runs_of_blanks_comes_back(text: str) -> None:
-    decoded = read_once().decode(read_once().encode(text), skip_special=False)
-    assert decoded == text.replace(" ,", ",")  # the clean-up that the saved folder asks for
-
-
-def test_clean_up_closes_the_gap_before_punctuation(tokenizer: CodeGenTokenizer) -> None:
-    ids = tokenizer.encode("do n't stop , he 's here .")
-    assert tokenizer.decode(ids, skip_special=True) == "don't stop, he's here."
-
-
-def test_bytes_that_are_no_text_become_replacement_characters(tokenizer: CodeGenTokenizer) -> None:
-    euro = tokenizer.encode("€")
-    assert len(euro) == 3
-    assert tokenizer.decode(euro[:2], skip_special=True) == "\ufffd"
-
-
-def test_a_folder_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(FOLDER, tmp_path / "phi"))
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    broken = config | {"tokenizer_class": "QWenTokenizer"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(broken))
-    with pytest.raises(CheckpointError, match="tokenizer_class 'QWenTokenizer' is not known"):
+def test_another_class_is_refused(folder: Path) -> None:
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "GPT2Tokenizer"}')
+    with pytest.raises(CheckpointError, match="tokenizer_class 'GPT2Tokenizer' is not known"):
         read_tokenizer(folder)
 
 
-def test_ids_with_a_gap_are_refused(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(FOLDER, tmp_path / "phi"))
-    vocabulary = json.loads((folder / "vocab.json").read_text())
-    del vocabulary["a"]
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    with pytest.raises(CheckpointError, match=r"ids are not 0\.\.410"):
+def test_missing_or_damaged_rank_files_are_named(folder: Path) -> None:
+    file = folder / "qwen.tiktoken"
+    with pytest.raises(CheckpointError, match=r"qwen\.tiktoken: no such file"):
+        read_tokenizer(folder)
+    file.write_text("YQ== one\n")
+    with pytest.raises(CheckpointError, match="no list of base64 tokens"):
+        read_tokenizer(folder)
+    file.write_text(f"{base64.b64encode(b'a').decode()} 1\n")
+    with pytest.raises(CheckpointError, match="ranks are not 0, 1, 2"):
         read_tokenizer(folder)
 
 
-def test_older_folders_list_added_tokens_in_a_file_of_their_own(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(FOLDER, tmp_path / "phi"))
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    del config["added_tokens_decoder"]
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    older, newer = read_tokenizer(folder), read_once()
-    text = "  two  blanks<|endoftext|><|extra_0|>\t\t"
-    assert older.encode(text) == newer.encode(text)
-    ids = newer.encode(text)
-    assert older.decode(ids, skip_special=True) == newer.decode(ids, skip_special=True)
+def test_a_missing_or_damaged_sentencepiece_model_is_named(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(RECORDED["v1"].parent, tmp_path / "llama"))
+    (folder / "tokenizer.model").write_bytes(b"nothing of the kind")
+    with pytest.raises(CheckpointError, match=r"tokenizer\.model: no sentencepiece model"):
+        read_tokenizer(folder)
+    (folder / "tokenizer.model").unlink()
+    with pytest.raises(CheckpointError, match=r"tokenizer\.model: no such file"):
+        read_tokenizer(folder)

@@ -17,7 +17,15 @@ from lvlm_eval.models.moe_llava.recorded.report import as_text, difference, tole
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("phi", 69), ("phi_dense", 41), ("phi_top1", 65), ("phi_residual", 69), ("phi_drop", 56)],
+    [
+        ("phi", 69),
+        ("phi_dense", 41),
+        ("phi_top1", 65),
+        ("phi_residual", 69),
+        ("phi_drop", 56),
+        ("qwen", 70),
+        ("stablelm", 70),
+    ],
 )
 def test_everything_recorded_agrees(golden: Path, name: str, values: int) -> None:
     result = moe_llava.parity(golden / name)[name]
