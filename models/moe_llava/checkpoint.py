@@ -100,7 +100,7 @@ def _folder(location: str) -> Path:
     if cached is None:
         raise CheckpointError(
             f"{location}: no such folder, and no such model in the local hub cache; "
-            f"give a folder, or run: lvlm-eval fetch {location}"
+            f"give a folder, or bring it there: hf download {location}"
         )
     return cached
 
@@ -116,7 +116,7 @@ def _find_tower(name: str, folder: Path, towers: str) -> Path:
         raise CheckpointError(
             f"{folder}: its image tower {name} is not here; put config.json, "
             "preprocessor_config.json and the weights of that model into "
-            f"{folder / 'towers' / name}, or run: lvlm-eval fetch {name}"
+            f"{folder / 'towers' / name}, or bring it into the hub cache: hf download {name}"
         )
     return cached
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvlm_eval.models.moe_llava.config import DecoderConfig, MoEConfig, NetworkConfig
@@ -124,6 +124,7 @@ def test_a_generator_decides_who_survives_top_1_overflow() -> None:
     assert drawn.tolist() != first.tolist()
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_expert_serves_more_than_its_slots_and_none_is_left_empty(data: st.DataObject) -> None:
     tokens = data.draw(st.integers(1, 20))

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -58,6 +58,7 @@ def test_pictures_and_places_must_be_equally_many() -> None:
         splice([torch.tensor([1])], [PICTURE], TABLE)
 
 
+@settings(deadline=None)
 @given(st.lists(ids_strategy, min_size=1, max_size=4), st.sampled_from(["left", "right"]))
 def test_every_text_token_is_kept_in_order(
     rows: list[list[int]], side: Literal["left", "right"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvlm_eval.models.moe_llava.engine.kv_cache import KVCache
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=8))
 def test_all_tokens_come_back_in_order(lengths: list[int]) -> None:
     cache = KVCache(2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvlm_eval.models.moe_llava.engine.sampler import (
@@ -37,6 +37,7 @@ def test_the_nucleus_is_the_fewest_tokens_that_reach_top_p() -> None:
     assert (nucleus(probabilities, 1.0) > 0).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=12), st.floats(0.01, 1))
 def test_the_nucleus_always_keeps_the_likeliest_and_enough(
     logits: list[float], top_p: float
