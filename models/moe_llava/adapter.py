@@ -134,6 +134,8 @@ class MoELlava:
 
     def _response(self, finished: Finished, decoding: Decoding) -> Response:
         ids = finished.new_token_ids
+        if finished.reason == "error":
+            return Response(finished.question_id, "", "error", error=finished.error)
         text = self.chat.decode(ids, decoding.stop)
         return Response(finished.question_id, text, finished.reason, len(ids))
 

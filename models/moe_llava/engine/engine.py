@@ -46,7 +46,8 @@ class Engine:
     def run(self, questions: Sequence[Question], decoding: Decoding) -> Iterator[Finished]:
         """The answers of one batch, each as soon as it ends; equal question_ids may not occur.
 
-        A batch too large for the memory is halved and goes on.
+        A batch too large for the memory is halved and goes on; a question that is too large by
+        itself has failed, and the others go on.
         """
         batches = [list(questions)]
         while batches:
@@ -55,10 +56,12 @@ class Engine:
                 for finished in self._batch(batch, decoding):
                     done.add(finished.question_id)
                     yield finished
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError as error:
                 rest = [question for question in batch if question.question_id not in done]
                 if len(rest) == 1:
-                    raise
+                    message = f"OutOfMemoryError: {error}"
+                    yield Finished(rest[0].question_id, (), "error", message)
+                    continue
                 _log.warning("out of memory with %d questions: halving", len(rest))
                 batches[:0] = [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
 

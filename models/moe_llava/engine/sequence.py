@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
+
+from lvlm_eval.schema import Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An answer's ids, the one that ended it included."""
+    """An answer's ids, the one that ended it included; after an error none, and what it was."""
 
     question_id: str
     new_token_ids: tuple[int, ...]
-    reason: Literal["stop", "length"]
+    reason: Finish
+    error: str = ""

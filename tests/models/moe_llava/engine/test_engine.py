@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -143,15 +143,26 @@ def test_a_batch_too_large_for_the_memory_is_halved_and_answers_the_same(
     assert sizes == [5, 2, 3, 1, 2]
 
 
-def test_one_question_too_large_for_the_memory_is_an_error(
+def test_a_question_too_large_for_the_memory_fails_alone(
     network: Network, questions: list[Question], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> Iterator[Finished]:
-        raise torch.OutOfMemoryError
+    engine, decoding = Engine(network, never), Decoding(max_new_tokens=4)
+    expected = answers(engine, questions, decoding)
+    longest = max(len(engine._prompts([q]).embeds[0]) for q in questions)
 
-    monkeypatch.setattr("lvlm_eval.models.moe_llava.engine.engine.prefill", full)
-    with pytest.raises(torch.OutOfMemoryError):
-        list(Engine(network, never).run(questions, Decoding()))
+    def limited(network: Network, prompts: Spliced, *rest: object) -> object:
+        if prompts.embeds.shape[1] >= longest:
+            raise torch.OutOfMemoryError("too long")
+        return prefill(network, prompts, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.engine.engine.prefill", limited)
+    finished = list(engine.run(questions, decoding))
+    failed = [f for f in finished if f.reason == "error"]
+    assert [f.error for f in failed] == ["OutOfMemoryError: too long"] * len(failed)
+    assert 0 < len(failed) < len(questions)
+    rest = {f.question_id: f for f in finished if f.reason != "error"}
+    assert rest == {name: one for name, one in expected.items() if name in rest}
+    assert len(finished) == len(questions)
 
 
 def test_prompts_are_cut_at_the_models_length(network: Network, questions: list[Question]) -> None:
