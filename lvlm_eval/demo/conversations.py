@@ -1,4 +1,4 @@
-"""Training conversations about the demo's scenes: several questions on one picture.
+"""Training conversations about the demo's scenes, in groups about one picture.
 
 A conversation is a tuple of turns, as `schema.Prompt` holds them. The questions are worded as
 the four tasks ask them, LLaVA's suffix included; scenes of the evaluation data never occur.
@@ -18,29 +18,37 @@ from lvlm_eval.demo.scene import Scene, scenes
 from lvlm_eval.schema import Image, Turn
 
 SUFFIX = "\nAnswer the question using a single word or phrase."  # LLaVA-1.5's short answer
-QUESTIONS = 8
+QUESTIONS = 8  # about one picture
 DESCRIBE = "What is in the picture?"
-DESCRIBED_SHARE = 0.25
+DESCRIBED_SHARE = 0.15
 BLIND_SHARE = 0.1  # without image, so that a run without images is an honest baseline
+Conversation = tuple[Turn, ...]
 _POPE: dict[str, Maker] = {"pope": pope.exists}
 # Relations and sums are learnt last; they are asked about twice as often as the rest.
 _HARD = ("neighbour", "relation", "verify_side", "choose_side", "numerical_calculation")
 
 
-def conversations(seed: int) -> Iterator[tuple[Turn, ...]]:
-    """Endless conversations; the same ones for the same seed."""
+def conversations(seed: int, *, basics: int = 0) -> Iterator[tuple[Conversation, ...]]:
+    """Endless groups of conversations, each group about one picture; the same for the same seed.
+
+    A conversation is one question and its answer, or a description. The first `basics` groups
+    ask only what a single look at a single thing answers: finding a thing by its name has to be
+    learnt before anything that builds on it, and is learnt several times sooner so.
+    """
     rng = np.random.default_rng(seed)
-    for scene in scenes(rng, evaluation=False):
-        image = Image(data=jpeg(scene))
+    for place, scene in enumerate(scenes(rng, evaluation=False)):
+        asked = questions(scene, rng, QUESTIONS, _BASICS if place < basics else _MAKERS)
+        pairs = [(question.text + SUFFIX, question.answer) for question in asked]
         if rng.random() < DESCRIBED_SHARE:
-            yield Turn("user", (image, DESCRIBE)), Turn("assistant", (caption(scene),))
-            continue
+            pairs.append((DESCRIBE, caption(scene)))
         blind = rng.random() < BLIND_SHARE
-        asked = questions(scene, rng, QUESTIONS)
-        yield _turns(asked, None if blind else image, suffix_once=coin(rng))
+        image = () if blind else (Image(data=jpeg(scene)),)
+        yield tuple(
+            (Turn("user", (*image, text)), Turn("assistant", (answer,))) for text, answer in pairs
+        )
 
 
-def captions(seed: int) -> Iterator[tuple[Turn, ...]]:
+def captions(seed: int) -> Iterator[Conversation]:
     """Endless pairs of a picture (the user's whole turn) and a list of what it shows."""
     rng = np.random.default_rng(seed)
     for scene in scenes(rng, evaluation=False):
@@ -60,31 +68,18 @@ def caption(scene: Scene) -> str:
     return ", ".join(text for _, _, text in sorted(named))
 
 
-def questions(scene: Scene, rng: np.random.Generator, wanted: int) -> list[Question]:
-    """Different questions about the scene, of all four benchmarks mixed."""
+def questions(
+    scene: Scene, rng: np.random.Generator, wanted: int, makers: Sequence[Maker] | None = None
+) -> list[Question]:
+    """Different questions about the scene, of all four benchmarks mixed or by the makers given."""
     found: dict[str, Question] = {}
     for _ in range(4 * wanted):
-        question = one_of(rng, _MAKERS)(scene, rng, coin(rng))
+        question = one_of(rng, makers or _MAKERS)(scene, rng, coin(rng))
         if question is not None:
             found.setdefault(question.text, question)
         if len(found) == wanted:
             break
     return list(found.values())
-
-
-def _turns(
-    asked: Sequence[Question], image: Image | None, *, suffix_once: bool
-) -> tuple[Turn, ...]:
-    """User and assistant in turn, the image before the first question.
-
-    LLaVA-1.5's own mix says how to answer in the first turn only; so does every other one here.
-    """
-    turns: list[Turn] = []
-    for question in asked:
-        text = question.text + ("" if turns and suffix_once else SUFFIX)
-        parts = (text,) if turns or image is None else (image, text)
-        turns += [Turn("user", parts), Turn("assistant", (question.answer,))]
-    return tuple(turns)
 
 
 def _makers() -> tuple[Maker, ...]:
@@ -96,3 +91,12 @@ def _makers() -> tuple[Maker, ...]:
 
 
 _MAKERS = _makers()
+_BASICS: tuple[Maker, ...] = (
+    vqav2.color,
+    vqav2.shape,
+    vqav2.exists,
+    gqa.color,
+    gqa.category,
+    gqa.size,
+    pope.exists,
+)

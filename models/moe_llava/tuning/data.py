@@ -17,6 +17,7 @@ from lvlm_eval.schema import Image, Prompt, Turn
 
 from ..chat import ChatFormat
 from ..splice import IGNORED, IMAGE_TOKEN
+from .branches import STEM
 
 Conversation = Sequence[Turn]
 ReadPixels = Callable[[Image], Tensor]  # (3, size, size)
@@ -24,20 +25,29 @@ ReadPixels = Callable[[Image], Tensor]  # (3, size, size)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """ids (T,) with one IMAGE_TOKEN an image; labels (T,), IGNORED where nothing is learnt."""
+    """ids (T,) with one IMAGE_TOKEN an image; labels (T,), IGNORED where nothing is learnt.
+
+    branches (T,): 0 in what several conversations share, else the conversation's number; None
+    for a single conversation.
+    """
 
     token_ids: Tensor
     labels: Tensor
     images: tuple[Image, ...]
+    branches: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Sequences of different lengths; pixels (I, 3, size, size) of all images, None if none."""
+    """Sequences of different lengths; pixels (I, 3, size, size) of all images, None if none.
+
+    branches: as in `Example`, for all sequences or for none.
+    """
 
     token_ids: list[Tensor]
     labels: list[Tensor]
     pixels: Tensor | None
+    branches: list[Tensor] | None = None
 
 
 def encode_chat(turns: Conversation, chat: ChatFormat) -> Example:
@@ -75,20 +85,47 @@ def encode_plain(turns: Conversation, chat: ChatFormat) -> Example:
     return Example(torch.tensor(token_ids), torch.tensor(labels), images)
 
 
-def batches(
-    conversations: Iterator[Conversation],
-    encode: Callable[[Conversation, ChatFormat], Example],
-    chat: ChatFormat,
-    read_pixels: ReadPixels,
-    size: int,
-) -> Iterator[Batch]:
-    """Batches of `size` conversations; the last may be smaller."""
-    while examples := [encode(turns, chat) for turns in islice(conversations, size)]:
-        pixels = [read_pixels(image) for example in examples for image in example.images]
+def share_stem(examples: Sequence[Example]) -> Example:
+    """Conversations with the same images as one sequence that holds their common beginning once.
+
+    `tuning_loss` keeps them from seeing each other, so the loss is that of the conversations
+    one by one. Raises ValueError where images differ: a stem shows what all have seen.
+    """
+    images = examples[0].images
+    if any(example.images != images for example in examples):
+        raise ValueError("conversations that share a stem must show the same images")
+    length = _common(examples)
+    if IMAGE_TOKEN in torch.cat([example.token_ids[length:] for example in examples]):
+        raise ValueError("the images must stand where the conversations are still the same")
+    ids, labels = [examples[0].token_ids[:length]], [examples[0].labels[:length]]
+    branches = [torch.full((length,), STEM)]
+    for number, example in enumerate(examples, start=STEM + 1):
+        ids.append(example.token_ids[length:])
+        labels.append(example.labels[length:])
+        branches.append(torch.full((len(example.token_ids) - length,), number))
+    return Example(torch.cat(ids), torch.cat(labels), images, torch.cat(branches))
+
+
+def _common(examples: Sequence[Example]) -> int:
+    """How many first tokens are the same in all, none of them learnt."""
+    length = min(int((example.labels != IGNORED).nonzero()[0]) for example in examples)
+    first = examples[0].token_ids[:length]
+    same = torch.stack([example.token_ids[:length] == first for example in examples]).all(dim=0)
+    return int(same.int().cumprod(dim=0).sum())
+
+
+def batches(examples: Iterator[Example], read_pixels: ReadPixels, size: int) -> Iterator[Batch]:
+    """Batches of `size` examples, all with branches or all without; the last may be smaller."""
+    while batch := list(islice(examples, size)):
+        pixels = [read_pixels(image) for example in batch for image in example.images]
+        branches = [example.branches for example in batch if example.branches is not None]
+        if len(branches) not in (0, len(batch)):
+            raise ValueError("a batch mixes single conversations and such that share a stem")
         yield Batch(
-            [example.token_ids for example in examples],
-            [example.labels for example in examples],
+            [example.token_ids for example in batch],
+            [example.labels for example in batch],
             torch.stack(pixels) if pixels else None,
+            branches or None,
         )
 
 

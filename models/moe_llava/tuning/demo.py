@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from time import monotonic
 
@@ -21,12 +21,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from lvlm_eval.demo.conversations import captions, conversations
+from lvlm_eval.demo.conversations import Conversation, captions, conversations
 from lvlm_eval.demo.draw import CELL, SIDE, jpeg
 from lvlm_eval.demo.patches import CLASSES, patch_names
 from lvlm_eval.demo.scene import scenes
 from lvlm_eval.images import open_rgb
-from lvlm_eval.schema import Image, Turn
+from lvlm_eval.schema import Image
 
 from ..backbones import PHI
 from ..build import build_random
@@ -36,7 +36,7 @@ from ..config_file import InputConfig
 from ..network import Network
 from ..preprocess import Processor
 from ..tokenizer import read_tokenizer
-from .data import batches, encode_chat, encode_plain
+from .data import Example, batches, encode_chat, encode_plain, share_stem
 from .save import IMAGE_MEAN, IMAGE_STD, Trained, save_checkpoint
 from .stages import ALIGN, INSTRUCT, SPECIALISE, Stage
 from .tokenizer import save_tokenizer, train_tokenizer
@@ -57,8 +57,9 @@ NAMING_BATCH = 128
 DEMO_ALIGN = replace(ALIGN, batch=64)
 DEMO_INSTRUCT = replace(INSTRUCT, rate=1.5e-3, batch=16)
 DEMO_SPECIALISE = replace(SPECIALISE, rate=5e-4, batch=16)
-ALIGN_STEPS, INSTRUCT_STEPS, SPECIALISE_STEPS = 100, 4000, 1500
-CORPUS = 2000  # conversations that the tokenizer is trained on
+ALIGN_STEPS, INSTRUCT_STEPS, SPECIALISE_STEPS = 100, 3000, 800
+BASIC_STEPS = 600  # of stage 2
+CORPUS = 1000  # groups of conversations that the tokenizer is trained on
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,10 @@ class Recipe:
 def main(arguments: list[str]) -> None:
     """Trains both models into the folder that the first argument names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(2)  # sums are added up in this many parts: part of the recipe
+    # One thread: of such small products a second one gains little, and loses all where it has
+    # to wait for its core. The number is part of the recipe, for sums depend on it.
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     train_demo(Path(arguments[0]))
 
 
@@ -97,25 +101,29 @@ def train_demo(folder: Path, *, seed: int = 0, share: float = 1.0) -> None:
     config = _network_config(tokenizer.get_vocab_size())
     network = _fresh(config, recipe)
     trained = Trained(network, config, PHI, InputConfig(TOWER, aspect_ratio="pad"), tokenizer)
-    _run_stage(trained, DEMO_ALIGN, ALIGN_STEPS, captions(seed + 1), recipe)
-    _run_stage(trained, DEMO_INSTRUCT, INSTRUCT_STEPS, conversations(seed + 2), recipe)
+    described = (encode_plain(turns, recipe.chat) for turns in captions(seed + 1))
+    _run_stage(trained, DEMO_ALIGN, ALIGN_STEPS, described, recipe)
+    basics = BASIC_STEPS * DEMO_INSTRUCT.batch
+    groups = conversations(seed + 2, basics=basics)
+    _run_stage(trained, DEMO_INSTRUCT, INSTRUCT_STEPS, _encoded(groups, recipe), recipe)
     save_checkpoint(trained, folder / "demo_dense")
     experts = sparse_layers(LAYERS, EXPERTS)
     network, config = upcycle(network, config, experts, recipe.generator)
     trained = replace(trained, network=network, config=config)
-    _run_stage(trained, DEMO_SPECIALISE, SPECIALISE_STEPS, conversations(seed + 3), recipe)
+    groups = conversations(seed + 3)
+    _run_stage(trained, DEMO_SPECIALISE, SPECIALISE_STEPS, _encoded(groups, recipe), recipe)
     save_checkpoint(trained, folder / "demo")
 
 
 def corpus(seed: int, size: int) -> Iterator[str]:
     """Text of so many training conversations as the template writes it, for the tokenizer."""
     template = TEMPLATES[PHI.conversation]
-    for turns in islice(conversations(seed), size):
-        yield f"{template.system} "
-        for turn in turns:
-            role = template.user if turn.role == "user" else template.assistant
-            words = "".join(part for part in turn.parts if isinstance(part, str))
-            yield f"{role}: {words} "
+    turns = (turn for group in islice(conversations(seed), size) for turn in chain(*group))
+    for turn in turns:
+        user = turn.role == "user"
+        role = f"{template.system} {template.user}" if user else template.assistant
+        words = "".join(part for part in turn.parts if isinstance(part, str))
+        yield f"{role}: {words} "
 
 
 def labelled_pictures(recipe: Recipe) -> Iterator[Named]:
@@ -157,19 +165,24 @@ def _widen(part: nn.Module | None, generator: torch.Generator) -> None:
             module.weight.data.normal_(0, module.in_features**-0.5, generator=generator)
 
 
+def _encoded(groups: Iterator[tuple[Conversation, ...]], recipe: Recipe) -> Iterator[Example]:
+    """Each group about one picture as one sequence."""
+    for group in groups:
+        yield share_stem([encode_chat(turns, recipe.chat) for turns in group])
+
+
 def _run_stage(
     trained: Trained,
     stage: Stage,
     steps: int,
-    data: Iterator[tuple[Turn, ...]],
+    data: Iterator[Example],
     recipe: Recipe,
 ) -> None:
-    encode = encode_plain if stage.template == "plain" else encode_chat
     moe = trained.config.moe
     plan = stage.plan(recipe.steps(steps))
     tune(
         trained.network,
-        batches(data, encode, recipe.chat, recipe.read_pixels, stage.batch),
+        batches(data, recipe.read_pixels, stage.batch),
         stage.trainable,
         plan,
         _logged(stage.name, plan.steps),

@@ -5,13 +5,17 @@ B sequences, T positions, D width, V vocabulary, M positions with a label.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..decoder import Context
 from ..moe import Routing
 from ..network import Network
-from ..splice import IGNORED
+from ..splice import IGNORED, splice
+from .branches import PADDING, STEM, mask_of, positions_of
 from .data import Batch
 
 
@@ -19,15 +23,18 @@ def tuning_loss(network: Network, batch: Batch, coefficient: float, routing: Rou
     """(): mean cross-entropy over labelled positions, plus the coefficient times the sum of the
     layers' balancing losses.
 
-    Logits are computed where there is a label and nowhere else. Padding is on the right, where
-    a causal decoder's real tokens never look, so no mask is needed; as in the original, padding
-    is routed and counted in the balancing loss.
+    Logits are computed where there is a label and nowhere else. As in the original, padding is
+    routed and counted in the balancing loss.
     """
     spliced = network.splice(batch.token_ids, batch.pixels, labels=batch.labels)
-    hidden, stats = network.decoder(
-        spliced.embeds, Context(spliced.positions, routing=routing)
-    )  # (B, T, D)
     assert spliced.labels is not None
+    context = Context(spliced.positions, routing=routing)
+    if batch.branches is not None:
+        branches = _spliced_branches(network, batch, spliced.valid)  # (B, T)
+        mask = mask_of(branches, spliced.embeds.dtype)
+        context = replace(context, positions=positions_of(branches), mask=mask)
+    # Without branches no mask is needed: padding is on the right, where causal rows never look.
+    hidden, stats = network.decoder(spliced.embeds, context)  # (B, T, D)
     targets = spliced.labels[:, 1:]  # (B, T - 1)
     labelled = targets != IGNORED
     logits = network.decoder.logits(hidden[:, :-1][labelled])  # (M, V)
@@ -35,3 +42,20 @@ def tuning_loss(network: Network, batch: Batch, coefficient: float, routing: Rou
     for layer in stats:
         loss = loss + coefficient * layer.aux_loss
     return loss
+
+
+def _spliced_branches(network: Network, batch: Batch, valid: Tensor) -> Tensor:
+    """(B, T): branch numbers after splicing; images belong to the stem."""
+    assert batch.branches is not None
+    config = network.vision.config if network.vision is not None else None
+    images = 0 if batch.pixels is None else len(batch.pixels)
+    features = valid.new_zeros(images, config.features if config else 0, 1, dtype=torch.float32)
+    spliced = splice(
+        batch.token_ids,
+        features,
+        features.new_zeros(network.decoder.config.vocab_size, 1),
+        labels=batch.branches,
+        side="right",
+    )
+    assert spliced.labels is not None
+    return spliced.labels.masked_fill(spliced.labels == IGNORED, STEM).masked_fill(~valid, PADDING)

@@ -24,25 +24,42 @@ def test_the_same_seed_gives_the_same_conversations() -> None:
     assert once != list(islice(conversations(5), 20))
 
 
-def test_the_image_stands_before_the_first_question_and_only_there() -> None:
-    for turns in islice(conversations(0), 60):
-        images = [isinstance(part, Image) for turn in turns for part in turn.parts]
-        assert sum(images) <= 1
-        assert images[0] or not any(images)
+def test_the_image_stands_before_the_question_and_nowhere_else() -> None:
+    for group in islice(conversations(0), 40):
+        for user, assistant in group:
+            images = [isinstance(part, Image) for part in (*user.parts, *assistant.parts)]
+            assert images in ([True, False, False], [False, False])
 
 
-def test_user_and_assistant_take_turns_and_questions_end_as_the_tasks_ask_them() -> None:
-    for turns in islice(conversations(1), 60):
-        assert [turn.role for turn in turns] == ["user", "assistant"] * (len(turns) // 2)
-        asked = [str(turn.parts[-1]) for turn in turns[::2]]
-        ends = [text.endswith(SUFFIX) for text in asked]
-        assert asked == [DESCRIBE] or ends in ([True] * len(ends), [True] + [False] * len(ends[1:]))
+def test_a_conversation_is_one_question_as_the_tasks_ask_it_and_its_answer() -> None:
+    for group in islice(conversations(1), 40):
+        assert all([turn.role for turn in turns] == ["user", "assistant"] for turns in group)
+        asked = [str(turns[0].parts[-1]) for turns in group]
+        assert all(text.endswith(SUFFIX) or text == DESCRIBE for text in asked)
+        assert len(set(asked)) == len(asked)
 
 
-def test_about_one_in_ten_of_the_question_rounds_is_without_a_picture() -> None:
-    rounds = [turns for turns in islice(conversations(2), 800) if len(turns) > 2]
-    blind = np.mean([not isinstance(turns[0].parts[0], Image) for turns in rounds])
+def test_a_group_is_about_one_picture() -> None:
+    for group in islice(conversations(3), 40):
+        assert len({turns[0].parts[:-1] for turns in group}) == 1
+
+
+def test_about_one_group_in_ten_is_without_a_picture() -> None:
+    groups = islice(conversations(2), 600)
+    blind = np.mean([len(group[0][0].parts) == 1 for group in groups])
     assert 0.06 < blind < 0.14
+
+
+def test_the_first_groups_ask_only_for_what_one_look_tells() -> None:
+    later = ("left", "right", "above", "below", "many", "same", "arithmetic", "sign say")
+    texts = [
+        str(turns[0].parts[-1])
+        for group in islice(conversations(5, basics=60), 120)
+        for turns in group
+    ]
+    harder = [any(word in text for word in later) for text in texts]
+    assert not any(harder[: len(texts) // 3])
+    assert any(harder[len(texts) * 2 // 3 :])
 
 
 def test_no_picture_of_training_is_one_of_the_evaluation() -> None:

@@ -8,7 +8,13 @@ import torch
 
 from lvlm_eval.models.moe_llava.chat import ChatFormat
 from lvlm_eval.models.moe_llava.splice import IGNORED, IMAGE_TOKEN
-from lvlm_eval.models.moe_llava.tuning.data import batches, encode_chat, encode_plain
+from lvlm_eval.models.moe_llava.tuning.data import (
+    Example,
+    batches,
+    encode_chat,
+    encode_plain,
+    share_stem,
+)
 from lvlm_eval.schema import Image, Prompt, Turn
 
 PICTURE = Image(data=b"not opened here")
@@ -93,22 +99,64 @@ def test_a_tokenizer_that_adds_a_bos_is_refused(chat: ChatFormat) -> None:
         encode_chat(TURNS, with_bos)
 
 
-def test_batches_keep_the_images_in_order_and_stop_with_the_data(chat: ChatFormat) -> None:
-    pictures = [Image(data=bytes([place])) for place in range(5)]
-    told = [(Turn("user", (p, "?")), Turn("assistant", ("red",))) for p in pictures]
-    told.insert(1, (Turn("user", ("?",)), Turn("assistant", ("no",))))
+def test_conversations_on_one_picture_share_what_is_the_same(chat: ChatFormat) -> None:
+    told = [
+        (Turn("user", (PICTURE, text)), Turn("assistant", (answer,)))
+        for text, answer in (("What color is the star?", "red"), ("Is there a ring?", "no"))
+    ]
+    alone = [encode_chat(turns, chat) for turns in told]
+    shared = share_stem(alone)
+    assert shared.branches is not None
+    stem = shared.token_ids[shared.branches == 0].tolist()
+    assert stem.count(IMAGE_TOKEN) == 1
+    assert shared.images == (PICTURE,)
+    for number, example in enumerate(alone, start=1):
+        mine = shared.branches == number
+        assert stem + shared.token_ids[mine].tolist() == example.token_ids.tolist()
+        assert shared.labels[mine].tolist() == example.labels[len(stem) :].tolist()
+
+
+def test_a_stem_holds_nothing_that_is_learnt(chat: ChatFormat) -> None:
+    same = encode_chat(TURNS[:2], chat)
+    shared = share_stem([same, same])
+    assert shared.branches is not None
+    assert (shared.labels[shared.branches == 0] == IGNORED).all()
+    assert (shared.labels != IGNORED).sum() == 2 * (same.labels != IGNORED).sum()
+
+
+def test_conversations_on_different_pictures_share_no_stem(chat: ChatFormat) -> None:
+    other = (Turn("user", (Image(data=b"another"), "?")), TURNS[1])
+    with pytest.raises(ValueError, match="same images"):
+        share_stem([encode_chat(TURNS[:2], chat), encode_chat(other, chat)])
+
+
+def _told(*pictures: Image) -> list[Example]:
+    words = torch.tensor([5, 6, 7])
+    return [Example(words, words, (picture,)) for picture in pictures]
+
+
+def test_batches_keep_the_images_in_order_and_stop_with_the_data() -> None:
+    examples = _told(*(Image(data=bytes([place])) for place in range(5)))
+    examples.insert(1, replace(examples[0], images=()))
 
     def read(image: Image) -> torch.Tensor:
         assert image.data is not None
         return torch.full((3, 2, 2), float(image.data[0]))
 
-    made = list(islice(batches(iter(told), encode_chat, chat, read, 4), 9))
+    made = list(islice(batches(iter(examples), read, 4), 9))
     assert [len(batch.token_ids) for batch in made] == [4, 2]
     shown = [batch.pixels[:, 0, 0, 0].tolist() for batch in made if batch.pixels is not None]
     assert shown == [[0.0, 1.0, 2.0], [3.0, 4.0]]
 
 
-def test_a_batch_without_images_has_no_pixels(chat: ChatFormat) -> None:
-    told = iter([(Turn("user", ("?",)), Turn("assistant", ("no",)))])
-    (batch,) = batches(told, encode_chat, chat, lambda image: torch.zeros(3, 2, 2), 4)
+def test_a_batch_without_images_has_no_pixels() -> None:
+    blind = iter([replace(_told(PICTURE)[0], images=())])
+    (batch,) = batches(blind, lambda image: torch.zeros(3, 2, 2), 4)
     assert batch.pixels is None
+
+
+def test_a_batch_does_not_mix_groups_and_single_conversations() -> None:
+    single, other = _told(PICTURE, PICTURE)
+    group = replace(other, branches=torch.tensor([0, 1, 1]))
+    with pytest.raises(ValueError, match="mixes"):
+        next(batches(iter([single, group]), lambda image: torch.zeros(3, 2, 2), 2))

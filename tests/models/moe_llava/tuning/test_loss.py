@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from lvlm_eval.models.moe_llava.config import NetworkConfig
 from lvlm_eval.models.moe_llava.moe import ARGMAX
 from lvlm_eval.models.moe_llava.splice import IGNORED, IMAGE_TOKEN
-from lvlm_eval.models.moe_llava.tuning.data import Batch
+from lvlm_eval.models.moe_llava.tuning.data import Batch, Example, share_stem
 from lvlm_eval.models.moe_llava.tuning.loss import tuning_loss
+from lvlm_eval.schema import Image
 
 from .conftest import MakeNetwork
 
@@ -73,3 +74,39 @@ def test_sequences_of_a_batch_do_not_touch_each_other(
     masked[1 - place] = torch.full_like(LABELS[1 - place], IGNORED)
     together = tuning_loss(network, Batch(IDS, masked, PIXELS), 0.0, ARGMAX)
     torch.testing.assert_close(alone, together)
+
+
+def test_conversations_that_share_a_stem_are_learnt_as_if_each_stood_alone(
+    dense: NetworkConfig, make_network: MakeNetwork
+) -> None:
+    network = make_network(dense)
+    picture = Image(data=b"not opened here")
+    stem = [5, IMAGE_TOKEN, 7]
+    alone = [
+        Example(torch.tensor(stem + rest), torch.tensor([IGNORED] * 4 + rest[1:]), (picture,))
+        for rest in ([8, 20, 21], [9, 30], [8, 22, 23, 24])
+    ]
+    together = share_stem(alone)
+    assert together.branches is not None
+    one = Batch([together.token_ids], [together.labels], PIXELS, [together.branches])
+    pixels = PIXELS.repeat(3, 1, 1, 1)
+    apart = Batch([e.token_ids for e in alone], [e.labels for e in alone], pixels)
+    losses = [tuning_loss(network, batch, 0.0, ARGMAX) for batch in (one, apart)]
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+def test_padding_beside_a_stem_with_branches_changes_nothing(
+    dense: NetworkConfig, make_network: MakeNetwork
+) -> None:
+    network = make_network(dense)
+    short = share_stem([Example(torch.tensor([5, 6, 7]), torch.tensor([IGNORED, IGNORED, 7]), ())])
+    labels = torch.tensor([IGNORED] * 8 + [8])
+    long = share_stem([Example(torch.arange(9), labels, ())])
+    assert short.branches is not None
+    assert long.branches is not None
+    ignored = torch.full_like(long.labels, IGNORED)
+    alone = Batch([short.token_ids], [short.labels], None, [short.branches])
+    ids, branches = [short.token_ids, long.token_ids], [short.branches, long.branches]
+    padded = Batch(ids, [short.labels, ignored], None, branches)
+    losses = [tuning_loss(network, batch, 0.0, ARGMAX) for batch in (alone, padded)]
+    torch.testing.assert_close(losses[0], losses[1])
