@@ -18,7 +18,7 @@ from lvlm_eval.demo.scene import Scene, scenes
 from lvlm_eval.schema import Image, Turn
 
 SUFFIX = "\nAnswer the question using a single word or phrase."  # LLaVA-1.5's short answer
-QUESTIONS = 8  # about one picture
+QUESTIONS = 6  # about one picture
 DESCRIBE = "What is in the picture?"
 DESCRIBED_SHARE = 0.15
 BLIND_SHARE = 0.1  # without image, so that a run without images is an honest baseline
@@ -28,18 +28,19 @@ _POPE: dict[str, Maker] = {"pope": pope.exists}
 _HARD = ("neighbour", "relation", "verify_side", "choose_side", "numerical_calculation")
 
 
-def conversations(seed: int, *, basics: int = 0) -> Iterator[tuple[Conversation, ...]]:
+def conversations(
+    seed: int, *, basics: bool = False, suffix: str = SUFFIX
+) -> Iterator[tuple[Conversation, ...]]:
     """Endless groups of conversations, each group about one picture; the same for the same seed.
 
-    A conversation is one question and its answer, or a description. The first `basics` groups
-    ask only what a single look at a single thing answers: finding a thing by its name has to be
-    learnt before anything that builds on it, and is learnt several times sooner so.
+    A conversation is one question and its answer, or a description. `basics` asks only what a
+    single look at a single thing answers: everything else builds on that.
     """
     rng = np.random.default_rng(seed)
-    for place, scene in enumerate(scenes(rng, evaluation=False)):
-        asked = questions(scene, rng, QUESTIONS, _BASICS if place < basics else _MAKERS)
-        pairs = [(question.text + SUFFIX, question.answer) for question in asked]
-        if rng.random() < DESCRIBED_SHARE:
+    for scene in scenes(rng, evaluation=False):
+        asked = questions(scene, rng, QUESTIONS, _BASICS if basics else _MAKERS)
+        pairs = [(question.text + suffix, question.answer) for question in asked]
+        if not basics and rng.random() < DESCRIBED_SHARE:
             pairs.append((DESCRIBE, caption(scene)))
         blind = rng.random() < BLIND_SHARE
         image = () if blind else (Image(data=jpeg(scene)),)
@@ -95,8 +96,11 @@ _BASICS: tuple[Maker, ...] = (
     vqav2.color,
     vqav2.shape,
     vqav2.exists,
+    vqav2.attribute,
     gqa.color,
     gqa.category,
     gqa.size,
+    mme.color,
+    mme.existence,
     pope.exists,
 )

@@ -50,16 +50,13 @@ def test_about_one_group_in_ten_is_without_a_picture() -> None:
     assert 0.06 < blind < 0.14
 
 
-def test_the_first_groups_ask_only_for_what_one_look_tells() -> None:
+def test_basics_ask_only_for_what_one_look_tells() -> None:
     later = ("left", "right", "above", "below", "many", "same", "arithmetic", "sign say")
-    texts = [
-        str(turns[0].parts[-1])
-        for group in islice(conversations(5, basics=60), 120)
-        for turns in group
-    ]
-    harder = [any(word in text for word in later) for text in texts]
-    assert not any(harder[: len(texts) // 3])
-    assert any(harder[len(texts) * 2 // 3 :])
+    for basics in (True, False):
+        groups = islice(conversations(5, basics=basics, suffix=""), 60)
+        texts = [str(turns[0].parts[-1]) for group in groups for turns in group]
+        assert not any(text.endswith(SUFFIX) for text in texts)
+        assert any(word in text for text in texts for word in later) != basics
 
 
 def test_no_picture_of_training_is_one_of_the_evaluation() -> None:
