@@ -18,17 +18,8 @@ from pathlib import Path
 from lvlm_eval.errors import MissingData, UsageError
 from lvlm_eval.images import DigestCache
 from lvlm_eval.model_spec import ModelSpec, load_model
-from lvlm_eval.run import (
-    Questions,
-    ask,
-    check_answers,
-    choose,
-    in_mode,
-    mark,
-    pending,
-    read_images,
-    read_questions,
-)
+from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
+from lvlm_eval.run import ask, check_answers, mark, pending
 from lvlm_eval.schema import JSON, Decoding, Mode, Run, Sample, Summary, Task
 from lvlm_eval.store import RunStore
 

@@ -21,18 +21,8 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy")
 LAYERS = (
     {"schema", "errors"},
     {
-        *(
-            "answers",
-            "data",
-            "durable",
-            "facts",
-            "images",
-            "metrics",
-            "predictions",
-            "prompts",
-            "stats",
-        ),
-        *("store", "task_store", "certify"),
+        *("answers", "certify", "data", "durable", "facts", "images", "metrics"),
+        *("predictions", "prompts", "questions", "stats", "store", "task_store"),
     },
     {"run", "report", "tables", "cells", "comparable", "leaderboard", "plugins", "model_spec"},
     {"evaluation", "api"},
