@@ -6,8 +6,9 @@ the four tasks ask them, LLaVA's suffix included; scenes of the evaluation data 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 
@@ -23,25 +24,29 @@ DESCRIBE = "What is in the picture?"
 DESCRIBED_SHARE = 0.15
 BLIND_SHARE = 0.1  # without image, so that a run without images is an honest baseline
 Conversation = tuple[Turn, ...]
+Lesson = Literal["basics", "mixed", "late"]
 _POPE: dict[str, Maker] = {"pope": pope.exists}
 # Relations and sums are learnt last; they are asked about twice as often as the rest.
 _HARD = ("neighbour", "relation", "verify_side", "choose_side", "numerical_calculation")
 
 
 def conversations(
-    seed: int, *, basics: bool = False, suffix: str = SUFFIX
+    seed: int, *, lesson: Lesson = "mixed", suffix: str = SUFFIX
 ) -> Iterator[tuple[Conversation, ...]]:
     """Endless groups of conversations, each group about one picture; the same for the same seed.
 
-    A conversation is one question and its answer, or a description. `basics` asks only what a
-    single look at a single thing answers: everything else builds on that.
+    A conversation is one question and its answer, or a description. "basics" asks only what a
+    single look at a single thing answers, on which everything else builds; "late" asks most of
+    what is learnt last: reading, counting, adding, places.
     """
     rng = np.random.default_rng(seed)
     for scene in scenes(rng, evaluation=False):
-        asked = questions(scene, rng, QUESTIONS, _BASICS if basics else _MAKERS)
+        asked = questions(scene, rng, QUESTIONS, _LESSONS[lesson])
         pairs = [(question.text + suffix, question.answer) for question in asked]
-        if not basics and rng.random() < DESCRIBED_SHARE:
+        if lesson != "basics" and rng.random() < DESCRIBED_SHARE:
             pairs.append((DESCRIBE, caption(scene)))
+        if not pairs:  # few questions fit a scene with a single thing, and all drawn ones may not
+            continue
         blind = rng.random() < BLIND_SHARE
         image = () if blind else (Image(data=jpeg(scene)),)
         yield tuple(
@@ -104,3 +109,15 @@ _BASICS: tuple[Maker, ...] = (
     mme.existence,
     pope.exists,
 )
+_LATE: tuple[Maker, ...] = (
+    *_MAKERS,
+    *(maker for maker in (mme.ocr, mme.count) for _ in range(8)),
+    *(maker for maker in (mme.numerical_calculation, mme.position) for _ in range(4)),
+    *(maker for maker in (vqav2.word, vqav2.number, vqav2.count) for _ in range(3)),
+    *(maker for maker in (mme.existence, mme.color, pope.exists) for _ in range(2)),
+)
+_LESSONS: Mapping[Lesson, tuple[Maker, ...]] = {
+    "basics": _BASICS,
+    "mixed": _MAKERS,
+    "late": _LATE,
+}

@@ -56,8 +56,8 @@ NAMING_BATCH = 128
 # Nothing here was pre-trained on the web, so the stages go faster and on smaller batches.
 DEMO_ALIGN = replace(ALIGN, batch=64)
 DEMO_INSTRUCT = replace(INSTRUCT, rate=1.5e-3, batch=24)
-DEMO_SPECIALISE = replace(SPECIALISE, rate=5e-4, batch=24)
-ALIGN_STEPS, SPECIALISE_STEPS = 100, 500
+DEMO_SPECIALISE = replace(SPECIALISE, rate=1e-3, batch=24)
+ALIGN_STEPS, SPECIALISE_STEPS = 100, 800
 LESSONS = (700, 1300, 800)  # steps of stage 2, see `_lessons`
 CORPUS = 1000  # groups of conversations that the tokenizer is trained on
 
@@ -110,9 +110,10 @@ def train_demo(folder: Path, *, seed: int = 0, share: float = 1.0) -> None:
     _run_stage(trained, DEMO_INSTRUCT, sum(LESSONS), _lessons(recipe), recipe)
     save_checkpoint(trained, folder / "demo_dense")
     experts = sparse_layers(LAYERS, EXPERTS)
-    network, config = upcycle(network, config, experts, recipe.generator)
+    # A generator of its own: what stage 3 draws does not depend on how often the others drew.
+    network, config = upcycle(network, config, experts, torch.Generator().manual_seed(seed + 1))
     trained = replace(trained, network=network, config=config)
-    groups = _encoded(conversations(seed + 3), recipe.chat)
+    groups = _encoded(conversations(seed + 3, lesson="late"), recipe.chat)
     _run_stage(trained, DEMO_SPECIALISE, SPECIALISE_STEPS, groups, recipe)
     save_checkpoint(trained, folder / "demo")
 
@@ -178,7 +179,7 @@ def _lessons(recipe: Recipe) -> Iterator[Example]:
     brief = replace(recipe.chat, template=template)
     first, second = (recipe.steps(steps) * DEMO_INSTRUCT.batch for steps in LESSONS[:2])
     seed = recipe.seed + 2
-    yield from islice(_encoded(conversations(seed, basics=True, suffix=""), brief), first)
+    yield from islice(_encoded(conversations(seed, lesson="basics", suffix=""), brief), first)
     yield from islice(_encoded(conversations(seed + 10, suffix=""), brief), second)
     yield from _encoded(conversations(seed + 20), recipe.chat)
 

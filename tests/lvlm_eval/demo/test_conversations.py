@@ -7,6 +7,7 @@ import numpy as np
 from lvlm_eval.demo.conversations import (
     DESCRIBE,
     SUFFIX,
+    Lesson,
     caption,
     captions,
     conversations,
@@ -52,11 +53,12 @@ def test_about_one_group_in_ten_is_without_a_picture() -> None:
 
 def test_basics_ask_only_for_what_one_look_tells() -> None:
     later = ("left", "right", "above", "below", "many", "same", "arithmetic", "sign say")
-    for basics in (True, False):
-        groups = islice(conversations(5, basics=basics, suffix=""), 60)
+    lessons: tuple[Lesson, ...] = ("basics", "mixed", "late")
+    for lesson in lessons:
+        groups = islice(conversations(5, lesson=lesson, suffix=""), 60)
         texts = [str(turns[0].parts[-1]) for group in groups for turns in group]
         assert not any(text.endswith(SUFFIX) for text in texts)
-        assert any(word in text for text in texts for word in later) != basics
+        assert any(word in text for text in texts for word in later) == (lesson != "basics")
 
 
 def test_no_picture_of_training_is_one_of_the_evaluation() -> None:
