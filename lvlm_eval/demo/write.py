@@ -71,10 +71,10 @@ def _write_pope(root: Path, rng: np.random.Generator) -> None:
 
 
 def _write_mme(root: Path, rng: np.random.Generator) -> None:
-    for category, maker in mme.MAKERS.items():
+    for category in mme.EVALUATED:
         folder = root / "mme/MME_Benchmark_release_version" / category
         digits = 12 if category in _COCO_NAMED else 4
-        chosen = mme.questions(scenes(rng, evaluation=True), maker, rng)
+        chosen = mme.questions(scenes(rng, evaluation=True), mme.MAKERS[category], rng)
         for place, (scene, pair) in enumerate(chosen, 1):
             name = f"{place:0{digits}d}"
             _write_bytes(folder / f"{name}.jpg", jpeg(scene))
