@@ -10,7 +10,7 @@ from lvlm_eval.demo.write import write_demo
 from lvlm_eval.images import open_rgb
 from lvlm_eval.schema import Image
 
-CATEGORIES = {"existence", "count", "position", "color", "OCR"}
+CATEGORIES = {"existence", "count", "color", "OCR"}
 
 
 @pytest.fixture(scope="module")
