@@ -74,8 +74,16 @@ def evaluate(plan: Plan, progress: Progress) -> list[RunStore]:
     _ask_all(stores, questions, plan, progress)
     for store in stores:
         for q in questions:
-            summarise(store, q, choose(q.samples, plan.limit))
+            summarise(store, q, _wanted(store, q, plan))
     return stores
+
+
+def _wanted(store: RunStore, questions: Questions, plan: Plan) -> list[Sample]:
+    """The questions that the plan asks for, and those answered before: a lower limit than an
+    earlier command's takes nothing away."""
+    chosen = {sample.question_id for sample in choose(questions.samples, plan.limit)}
+    known = chosen | store.task(questions.label).attempts().keys()
+    return [sample for sample in questions.samples if sample.question_id in known]
 
 
 def prepare(plan: Plan, progress: Progress) -> tuple[list[Run], list[Questions]]:

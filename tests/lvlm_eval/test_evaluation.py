@@ -70,6 +70,8 @@ def test_a_higher_limit_extends_the_run_by_whole_clusters(make_plan: MakePlan) -
     assert len(more) == 21
     assert small.folder == large.folder
     (whole,) = evaluate(make_plan(), quiet)
+    before = result(whole)
+    assert result(evaluate(make_plan(limit=7), quiet)[0]) == before
     fresh = evaluate(make_plan(results=whole.folder.parents[1] / "again"), quiet)[0]
     assert result(whole) == result(fresh)
 
