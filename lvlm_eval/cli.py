@@ -17,7 +17,6 @@ from typing import Annotated
 import typer
 
 from lvlm_eval.errors import EvalError, UsageError
-from lvlm_eval.schema import Mode
 
 app = typer.Typer(
     name="lvlm-eval",
@@ -80,7 +79,7 @@ def run(
         cache=cache_folder(),
         config=config,
         name=name,
-        mode=_mode(mode),
+        mode=mode,
         limit=limit,
         options={key: str(value) for key, value in options.items() if value is not None},
         overrides={key: value for key, value in overrides.items() if value is not None},
@@ -193,13 +192,6 @@ def cache_folder() -> Path:
     """Where digests and the bundled data are kept between runs."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "lvlm_eval"
-
-
-def _mode(text: str) -> Mode:
-    modes: dict[str, Mode] = {"normal": "normal", "blind": "blind", "mismatched": "mismatched"}
-    if text not in modes:
-        raise UsageError(f"unknown mode {text!r}; there are {', '.join(modes)}")
-    return modes[text]
 
 
 def _dashes(arguments: Sequence[str]) -> list[str]:

@@ -25,7 +25,7 @@ def run(arguments: RunArguments, *, dry_run: bool, as_json: bool) -> None:
             return
         stores = evaluate(planned, bar)
     if as_json:
-        show_json({"runs": [_as_json(store, planned) for store in stores]})
+        show_json({"runs": [_as_json(store) for store in stores]})
     else:
         _show(stores)
     allowed(stores, planned)
@@ -46,7 +46,7 @@ def _show_plan(planned: Plan, bar: Bar) -> None:
         typer.echo(f"{q.label}: {len(q.samples)} questions")
 
 
-def _as_json(store: RunStore, planned: Plan) -> dict[str, JSON]:
+def _as_json(store: RunStore) -> dict[str, JSON]:
     labels = [task.label for task in store.tasks()]
     summaries = {label: store.task(label).summary() for label in labels}
     return {

@@ -17,7 +17,7 @@ from lvlm_eval.predictions import read_predictions
 from lvlm_eval.questions import Questions
 from lvlm_eval.report import run_table
 from lvlm_eval.run import check_answers
-from lvlm_eval.schema import Response, Run, Summary
+from lvlm_eval.schema import Response, Run
 from lvlm_eval.store import RunStore, find_run
 
 
@@ -73,7 +73,7 @@ def score_predictions(
     _keep(store, questions, responses)
     summary = summarise(store, questions, questions.samples)
     _finish(store, as_json=as_json)
-    _complete(summary, source)
+    check_answers(summary, source.max_failures, None)
 
 
 def _keep(store: RunStore, questions: Questions, responses: Sequence[Response]) -> None:
@@ -84,10 +84,6 @@ def _keep(store: RunStore, questions: Questions, responses: Sequence[Response]) 
         for response in responses:
             if response.question_id not in known:
                 writer.add(asdict(response))
-
-
-def _complete(summary: Summary, source: Source) -> None:
-    check_answers(summary, source.max_failures, None)
 
 
 def _same_questions(questions: Questions, digest: str, where: str) -> None:
