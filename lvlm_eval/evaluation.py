@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lvlm_eval.errors import MissingData, UsageError
+from lvlm_eval.hub_cache import revision_of
 from lvlm_eval.images import DigestCache
 from lvlm_eval.model_spec import ModelSpec, load_model
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
@@ -70,7 +71,10 @@ def evaluate(plan: Plan, progress: Progress) -> list[RunStore]:
     What is already on disk is not asked again.
     """
     runs, questions = prepare(plan, progress)
-    stores = [_create(run, questions, plan) for run in runs]
+    stores = [
+        _create(run, candidate, questions, plan)
+        for run, candidate in zip(runs, plan.candidates, strict=True)
+    ]
     _ask_all(stores, questions, plan, progress)
     for store in stores:
         for q in questions:
@@ -153,15 +157,18 @@ def _describe(candidate: Candidate, plan: Plan) -> Run:
     return Run(
         model=spec.name,
         adapter=spec.adapter,
-        settings={key: value for key, value in settings.items() if key != "weights"},
+        settings={k: v for k, v in settings.items() if k not in ("weights", "revision")},
         weights=settings.get("weights", ""),
         mode=candidate.mode,
         overrides=plan.overrides,
     )
 
 
-def _create(run: Run, questions: Sequence[Questions], plan: Plan) -> RunStore:
-    store = RunStore.create(plan.results, run, _provenance())
+def _create(run: Run, candidate: Candidate, questions: Sequence[Questions], plan: Plan) -> RunStore:
+    """The run's store. The hub's commit is provenance: the digest says whether weights changed."""
+    revision = revision_of(candidate.spec.location)
+    provenance = _provenance() | ({"revision": revision} if revision else {})
+    store = RunStore.create(plan.results, run, provenance)
     for q in questions:
         store.task(q.label).begin(q.task_run(_decoding(q, plan)))
     return store

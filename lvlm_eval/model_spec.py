@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvlm_eval.errors import CheckpointError, UsageError
+from lvlm_eval.hub_cache import cached_snapshot, how_to_get, parse_hub_name
 from lvlm_eval.plugins import adapter, model_names
 from lvlm_eval.schema import Model
 
@@ -32,8 +33,9 @@ class ModelSpec:
 def parse_model(text: str, files: Sequence[Path] = ()) -> ModelSpec:
     """The parts of a MODEL as given on the command line.
 
-    A bundled name, `adapter:location,key=value`, a checkpoint folder (its adapter is found
-    from its config.json), or a YAML file with `adapter`, `location` and `options`.
+    A bundled name, `adapter:location,key=value`, a checkpoint folder or the hub name of a model
+    in the local cache (the adapter is found from its config.json), or a YAML file with
+    `adapter`, `location` and `options`.
     """
     head, *pairs = text.split(",")
     options = dict(_pair(pair, text) for pair in pairs)
@@ -49,8 +51,11 @@ def parse_model(text: str, files: Sequence[Path] = ()) -> ModelSpec:
         return ModelSpec(name, location, options, short if location else name)
     if Path(head).is_dir():
         return ModelSpec(_sniff(Path(head)), head, options, _short_name(head))
+    if parse_hub_name(head):
+        return ModelSpec(_sniff(_cached(head)), head, options, _short_name(head))
     raise UsageError(
         f"unknown model {text!r}: neither {', '.join(DEMO_MODELS)}, nor a checkpoint folder, nor "
+        "a hub name (org/name), nor "
         f"ADAPTER:LOCATION with an adapter among {', '.join(model_names())}"
     )
 
@@ -112,6 +117,15 @@ def _from_yaml(file: Path, options: Mapping[str, str]) -> ModelSpec:
     given = {str(key): str(value) for key, value in (content.get("options") or {}).items()}
     name = str(content.get("name") or file.stem)
     return ModelSpec(str(content["adapter"]), str(content["location"]), {**given, **options}, name)
+
+
+def _cached(name: str) -> Path:
+    folder = cached_snapshot(name)
+    if folder is None:
+        raise CheckpointError(
+            f"{name}: no such folder, and no such model in the local hub cache; {how_to_get(name)}"
+        )
+    return folder
 
 
 def _sniff(folder: Path) -> str:

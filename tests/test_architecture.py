@@ -19,7 +19,7 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy")
 
 # Each layer may import itself and those before it.
 LAYERS = (
-    {"schema", "errors"},
+    {"schema", "errors", "hub_cache"},
     {
         *("answers", "certify", "data", "durable", "facts", "images", "metrics"),
         *("predictions", "prompts", "questions", "stats", "store", "task_store"),

@@ -83,8 +83,10 @@ class MoELlava:
         return self.checkpoint.name
 
     def describe(self) -> dict[str, str]:
+        revision = self.checkpoint.revision
         return {
             "weights": self.checkpoint.digest,
+            **({"revision": revision} if revision else {}),
             "dtype": self.settings.dtype,
             "device": self.settings.device,
             "routing": self.settings.routing,

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from lvlm_eval.errors import CheckpointError
+from lvlm_eval.hub_cache import cached_snapshot, how_to_get, revision_of
 
 from .build import build_empty
 from .config import NetworkConfig
@@ -48,6 +49,11 @@ class Checkpoint:
     config: CheckpointConfig
     tower: Path | None
     digest: str
+
+    @property
+    def revision(self) -> str:
+        """The commit of a folder in the hub cache; "" for any other."""
+        return revision_of(str(self.folder))
 
     def network_config(self, vocab_size: int) -> NetworkConfig:
         """The architecture for a tokenizer of so many tokens."""
@@ -96,11 +102,11 @@ def _folder(location: str) -> Path:
     folder = Path(location).expanduser()
     if folder.is_dir():
         return folder
-    cached = _cached(location)
+    cached = cached_snapshot(location)
     if cached is None:
         raise CheckpointError(
             f"{location}: no such folder, and no such model in the local hub cache; "
-            f"give a folder, or bring it there: hf download {location}"
+            + how_to_get(location)
         )
     return cached
 
@@ -111,23 +117,11 @@ def _find_tower(name: str, folder: Path, towers: str) -> Path:
     for place in places:
         if (place / "config.json").is_file():
             return place
-    cached = _cached(name)
+    cached = cached_snapshot(name)
     if cached is None:
         raise CheckpointError(
             f"{folder}: its image tower {name} is not here; put config.json, "
             "preprocessor_config.json and the weights of that model into "
-            f"{folder / 'towers' / name}, or bring it into the hub cache: hf download {name}"
+            f"{folder / 'towers' / name}, or " + how_to_get(name)
         )
     return cached
-
-
-def _cached(name: str) -> Path | None:
-    """The snapshot of a hub model in the local cache, without any network."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        found = try_to_load_from_cache(name, "config.json")
-    except HFValidationError:
-        return None  # not even a possible name on the hub
-    return Path(found).parent if isinstance(found, str) else None

@@ -47,6 +47,21 @@ def test_a_folder_that_nobody_knows_is_refused(tmp_path: Path) -> None:
         parse_model(str(tmp_path / "empty"))
 
 
+def test_a_hub_name_is_looked_up_in_the_cache_and_else_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--someone--phi"
+    checkpoint(repository / "snapshots" / "aa11", "moe_llava_phi")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("aa11")
+    spec = parse_model("someone/phi,dtype=float32")
+    assert (spec.adapter, spec.location, spec.name) == ("moe_llava", "someone/phi", "phi")
+    assert spec.options == {"dtype": "float32"}
+    with pytest.raises(CheckpointError, match=r": lvlm-eval fetch someone/qwen$"):
+        parse_model("someone/qwen")
+
+
 def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("adapter: moe_llava\nlocation: /w\noptions: {dtype: float32, batch: 8}\n")
