@@ -11,6 +11,7 @@ from .layers import RMSNorm
 from .moe import Router
 from .network import Network
 from .projector import Projector
+from .qformer import QFormer
 from .vision import VisionTower
 
 INITIAL_DEVIATION = 0.02  # all backbones' own `initializer_range`
@@ -53,8 +54,10 @@ def to_dtype(network: Network, dtype: torch.dtype) -> Network:
 def _initialise(module: nn.Module, generator: torch.Generator) -> None:
     if isinstance(module, (nn.Linear, nn.Conv2d, nn.Embedding)):
         module.weight.data.normal_(0, INITIAL_DEVIATION, generator=generator)
-    if isinstance(module, (nn.LayerNorm, RMSNorm)):
+    if isinstance(module, (nn.LayerNorm, nn.GroupNorm, RMSNorm)):
         module.weight.data.fill_(1)
+    if isinstance(module, QFormer):  # equal ones, as the original starts with, would stay equal
+        module.queries.data.normal_(0, INITIAL_DEVIATION, generator=generator)
     if isinstance(module, Router):
         bound = module.weight.shape[1] ** -0.5
         module.weight.data.uniform_(-bound, bound, generator=generator)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
 NormKind = Literal["layer", "rms"]
@@ -15,6 +16,8 @@ Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "silu"]
 # row attends to that sees nothing but padding, and nothing else.
 Blocked = Literal["once", "twice", "infinite", "half"]
 SelectFeature = Literal["patch", "cls_patch"]
+# Attention heads of what may stand inside a projector, and groups of its norms: always 32.
+BRIDGE_HEADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,49 @@ class VisionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GridConfig:
+    """The square grid of patches pooled to half its side, then convolutions and ViT blocks.
+
+    before, after: how often they run, with the same weights each time, before and after a 3x3
+    convolution that takes the rim off the grid; where none run after it, it is not there.
+    """
+
+    before: int
+    after: int
+    width: int
+    mlp_width: int
+
+    def __post_init__(self) -> None:
+        _divides("attention heads and norm groups", BRIDGE_HEADS, "bridge width", self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class QFormerConfig:
+    """BLIP-2's Q-Former: learned queries that look at the features in every layer."""
+
+    layers: int
+    queries: int
+    width: int
+    mlp_width: int
+
+    def __post_init__(self) -> None:
+        _positive("Q-Former layers and queries", self.layers, self.queries)
+        _divides("attention heads", BRIDGE_HEADS, "bridge width", self.width)
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectorConfig:
     """Linear layers from the tower's width to the decoder's, with GELU between them.
 
-    depth 0 is the identity, 1 is "linear", K is "mlpKx_gelu".
+    depth: how many; 0 is the identity. pool: 2x2 patches become their mean before them.
+    bridge: stands between two such stacks, `depth` layers to its width and two on from there.
     """
 
     depth: int
     in_width: int
     out_width: int
+    pool: bool = False
+    bridge: GridConfig | QFormerConfig | None = None
 
     def __post_init__(self) -> None:
         _positive("projector widths", self.in_width, self.out_width)
@@ -83,6 +120,26 @@ class ProjectorConfig:
             raise ValueError(
                 f"an identity projector needs equal widths, got {self.in_width}, {self.out_width}"
             )
+
+    def features(self, given: int) -> int:
+        """How many vectors an image has after the projector that had `given` before it.
+
+        ValueError where it works on a square grid and `given` is none.
+        """
+        if isinstance(self.bridge, QFormerConfig):
+            return self.bridge.queries
+        if not self.pool and self.bridge is None:
+            return given
+        side = isqrt(given)
+        if side * side != given:
+            raise ValueError(
+                f"the projector pools a square grid, but the tower gives {given} vectors an image; "
+                "CLIP gives a grid with select_feature=patch, SigLIP with select_feature=cls_patch"
+            )
+        left = side // 2 - (2 if self.bridge and self.bridge.after else 0)
+        if left < 1:
+            raise ValueError(f"nothing is left of a grid of {side} x {side} after the projector")
+        return left * left
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +239,8 @@ class NetworkConfig:
                 f"the projector gives vectors of {self.projector.out_width}, "
                 f"the decoder takes {self.decoder.width}"
             )
+        if self.vision and self.projector:
+            self.projector.features(self.vision.features)  # refuses what is no grid
         outside = (
             [n for n in self.moe.layers if not 0 <= n < self.decoder.layers] if self.moe else []
         )

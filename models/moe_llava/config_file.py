@@ -5,7 +5,6 @@ LLaVA-1.5's names (mm_vision_tower, mm_projector_type) are understood as well as
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -18,14 +17,12 @@ from .config import (
     DecoderConfig,
     MoEConfig,
     NetworkConfig,
-    ProjectorConfig,
     SelectFeature,
     VisionConfig,
 )
 from .fields import Fields
+from .projector_kinds import projector_config, projector_kind, read_kind
 from .splice import Side
-
-_PROJECTOR = re.compile(r"mlp(\d+)x_gelu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +60,7 @@ class CheckpointConfig:
         if tower is None:
             return NetworkConfig(decoder, moe=self.moe)
         vision = vision_config(tower, self.select_layer, self.select_feature)
-        depth = _projector_depth(self.projector_kind)
-        projector = ProjectorConfig(depth, vision.width, decoder.width)
+        projector = projector_config(self.projector_kind, vision.width, decoder.width)
         return NetworkConfig(decoder, vision, projector, self.moe)
 
 
@@ -86,7 +82,7 @@ def _read(fields: Fields, family: Family) -> CheckpointConfig:
     if select_feature not in ("patch", "cls_patch"):
         raise ValueError(f"mm_vision_select_feature {select_feature!r} is unknown")
     kind = fields.text("image_projector_type", fields.text("mm_projector_type", "linear"))
-    _projector_depth(kind)
+    read_kind(kind)
     return CheckpointConfig(
         family=family,
         decoder=decoder_config(fields, family),
@@ -198,15 +194,6 @@ def _activation(name: str) -> Activation:
     return ACTIVATION_NAMES[name]
 
 
-def _projector_depth(kind: str) -> int:
-    if kind in ("identity", "linear"):
-        return int(kind == "linear")
-    found = _PROJECTOR.fullmatch(kind)
-    if found is None:
-        raise ValueError(f"projector {kind!r} is none of identity, linear, mlpKx_gelu")
-    return int(found.group(1))
-
-
 def config_json(config: NetworkConfig, family: Family, inputs: InputConfig) -> dict[str, JSON]:
     """The config.json that MoE-LLaVA's trainer would write for this network.
 
@@ -238,7 +225,7 @@ def config_json(config: NetworkConfig, family: Family, inputs: InputConfig) -> d
         values["tokenizer_model_max_length"] = inputs.max_length
     if config.vision and config.projector:
         values |= {
-            "image_projector_type": _projector_kind(config.projector.depth),
+            "image_projector_type": projector_kind(config.projector),
             "mm_hidden_size": config.vision.width,
             "mm_vision_select_layer": config.vision.select_layer,
             "mm_vision_select_feature": config.vision.select_feature,
@@ -260,10 +247,6 @@ def _moe_json(moe: MoEConfig) -> dict[str, JSON]:
         "use_residual": moe.residual,
         "router_aux_loss_coef": moe.aux_loss_coef,
     }
-
-
-def _projector_kind(depth: int) -> str:
-    return f"mlp{depth}x_gelu" if depth > 1 else ("linear" if depth else "identity")
 
 
 def _name_of(activation: Activation) -> str:

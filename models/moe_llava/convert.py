@@ -14,6 +14,7 @@ from functools import lru_cache
 from lvlm_eval.errors import CheckpointError
 
 from .backbones import Family
+from .projector_kinds import projector_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,12 @@ def network_table(family: Family, projector_kind: str) -> KeyTable:
             (f"{ours_mlp}shared.{ours}", f"{mlp}mlp.{theirs}"),
         ]
     pairs += [(ours_mlp + "router", moe + "gate.wg"), (ours_mlp + "mixer", mlp + "coefficient")]
+    repeated: list[str] = []
     for projector in ("mm_projector.image_spatial_proj", "mm_projector"):
-        projector = family.root + projector
-        if projector_kind == "linear":
-            pairs.append(("projector.layers.0", projector))
-        else:
-            pairs.append(("projector.layers.{n}", projector + ".{n}"))
+        rows, dropped = projector_keys(projector_kind, family.root + projector)
+        pairs, repeated = pairs + rows, repeated + dropped
     tower = re.escape(family.root) + r"(image|vision)_tower\..*"
-    return KeyTable(tuple(pairs), (tower, r".*\.rotary_emb\.inv_freq"), family.fused)
+    return KeyTable(tuple(pairs), (tower, r".*\.rotary_emb\.inv_freq", *repeated), family.fused)
 
 
 def tower_table(used_layers: int) -> KeyTable:

@@ -19,6 +19,7 @@ from ..config import NetworkConfig, VisionConfig
 from ..config_file import InputConfig, config_json
 from ..convert import network_table, tower_table
 from ..network import Network
+from ..projector_kinds import projector_kind
 from ..weights import named_tensors
 from .tokenizer import END, UNKNOWN, save_tokenizer
 
@@ -41,7 +42,7 @@ class Trained:
 def save_checkpoint(trained: Trained, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:
     """Writes config.json, model.safetensors, the tokenizer's files and towers/<name>/."""
     folder.mkdir(parents=True, exist_ok=True)
-    kind = "linear" if trained.config.projector and trained.config.projector.depth == 1 else ""
+    kind = projector_kind(trained.config.projector) if trained.config.projector else "identity"
     table = network_table(trained.family, kind)
     tensors = {
         key: tensor

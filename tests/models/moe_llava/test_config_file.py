@@ -71,7 +71,7 @@ def test_llava_15s_names_are_understood(golden: Path) -> None:
         ({"hidden_size": "64"}, "'hidden_size' must be an integer; got \"64\""),
         ({"hidden_size": None}, "'hidden_size' must be an integer; it is missing"),
         ({"hidden_act": "swish"}, "hidden_act 'swish'"),
-        ({"image_projector_type": "qformer2_32"}, "projector 'qformer2_32' is none of"),
+        ({"image_projector_type": "honeybee"}, "projector 'honeybee' is none of"),
         ({"num_attention_heads": 5}, "heads 5 must divide width 64"),
         ({"moe": {"moe_layers_idx": [0]}}, "'num_experts' must be a list of integers"),
         ({"mm_vision_select_feature": "cls"}, "mm_vision_select_feature 'cls'"),
