@@ -6,7 +6,7 @@ This module imports nothing of ours and nothing heavy: nearly every other module
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -256,6 +256,19 @@ class Baseline(Model, Protocol):
 
     def fit(self, samples: Sequence[Sample]) -> Model:
         """The model that answers these samples without looking at their images."""
+        ...
+
+
+@runtime_checkable
+class Streams(Model, Protocol):
+    """A model whose answers come piece by piece, for talking to it."""
+
+    def prepare(self) -> None:
+        """Reads what the first answer would wait for, so that what is missing shows at once."""
+        ...
+
+    def stream(self, request: Request, decoding: Decoding) -> Generator[str, None, Response]:
+        """One answer's text in pieces; returns the Response, whose text they make when joined."""
         ...
 
 

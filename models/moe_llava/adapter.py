@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,7 @@ from .engine.engine import Engine, EngineRouting
 from .engine.sequence import Finished, Picture, Question
 from .fields import read_json
 from .preprocess import Processor, read_processor
+from .stream import text_pieces
 from .tokenizer import read_tokenizer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -107,6 +108,22 @@ class MoELlava:
                 if questions:
                     for finished in self.engine.run(questions, decoding):
                         yield self._response(finished, decoding)
+
+    def prepare(self) -> None:
+        """Reads tokenizer, preprocessing and weights, which the first answer would wait for."""
+        _ = self.processor, self.engine
+
+    def stream(self, request: Request, decoding: Decoding) -> Generator[str, None, Response]:
+        """One answer's text as it comes; returns the Response that `generate` would give."""
+        questions, failed = self.encode([request])
+        if failed:
+            return failed[0]
+        ids = self.engine.stream(questions[0], decoding)
+        ends = (self.chat.template.end, *decoding.stop)
+        finished = yield from text_pieces(
+            ids, lambda so_far: self.chat.decode(so_far, decoding.stop), ends
+        )
+        return self._response(finished, decoding)
 
     def encode(self, requests: Sequence[Request]) -> tuple[list[Question], list[Response]]:
         """Questions for the engine, and responses for those whose picture cannot be read."""

@@ -8,7 +8,7 @@ routing is the exception by its nature.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,7 @@ from .sequence import Finished, Question
 _log = logging.getLogger(__name__)
 EngineRouting = Literal["argmax", "capacity", "sampled"]
 Stops = Callable[[Sequence[int], Sequence[str]], bool]
+_Reason = Literal["stop", "length"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,35 @@ class Engine:
             except torch.OutOfMemoryError as error:
                 rest = [question for question in batch if question.question_id not in done]
                 if len(rest) == 1:
-                    message = f"OutOfMemoryError: {error}"
-                    yield Finished(rest[0].question_id, (), "error", message)
+                    yield _failed(rest[0], error)
                     continue
                 _log.warning("out of memory with %d questions: halving", len(rest))
                 batches[:0] = [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
 
-    @torch.inference_mode()
+    def stream(self, question: Question, decoding: Decoding) -> Generator[int, None, Finished]:
+        """The ids of one answer as they come; what it returns at the end is what `run` gives."""
+        finished: Finished | None = None
+        try:
+            for ((answer, reason),) in self._steps([question], decoding):
+                yield answer.ids[-1]
+                if reason is not None:
+                    finished = Finished(question.question_id, tuple(answer.ids), reason)
+        except torch.OutOfMemoryError as error:
+            return _failed(question, error)
+        assert finished is not None  # every answer ends, by its length at the latest
+        return finished
+
     def _batch(self, questions: Sequence[Question], decoding: Decoding) -> Iterator[Finished]:
+        for step in self._steps(questions, decoding):
+            for answer, reason in step:
+                if reason is not None:
+                    yield Finished(answer.question_id, tuple(answer.ids), reason)
+
+    @torch.inference_mode()
+    def _steps(
+        self, questions: Sequence[Question], decoding: Decoding
+    ) -> Iterator[list[tuple[_Answer, _Reason]]]:
+        """Each step's answers, one token longer than before, and why those end that do."""
         live = [_Answer.begin(question, decoding.seed) for question in questions]
         prompts = self._prompts(questions)
         noise = self._noise(live, prompts.valid)
@@ -76,9 +98,7 @@ class Engine:
             for answer, token in zip(live, tokens.tolist(), strict=True):
                 answer.ids.append(token)
             ended = [self._reason(answer, decoding) for answer in live]
-            for answer, reason in zip(live, ended, strict=True):
-                if reason is not None:
-                    yield Finished(answer.question_id, tuple(answer.ids), reason)
+            yield list(zip(live, ended, strict=True))
             if any(ended):
                 going = [place for place, reason in enumerate(ended) if reason is None]
                 live = [live[place] for place in going]
@@ -121,7 +141,7 @@ class Engine:
             noise[layer] = values.flatten(0, 1).to(self.network.device)  # (B * T, E)
         return noise
 
-    def _reason(self, answer: _Answer, decoding: Decoding) -> Literal["stop", "length"] | None:
+    def _reason(self, answer: _Answer, decoding: Decoding) -> _Reason:
         if self.stops(answer.ids, decoding.stop):
             return "stop"
         return "length" if len(answer.ids) >= decoding.max_new_tokens else None
@@ -141,3 +161,7 @@ class _Answer:
         name = question.question_id
         tokens, experts = (generator_for(seed, name, use) for use in ("tokens", "experts"))
         return cls(name, [], tokens, experts)
+
+
+def _failed(question: Question, error: torch.OutOfMemoryError) -> Finished:
+    return Finished(question.question_id, (), "error", f"OutOfMemoryError: {error}")

@@ -186,3 +186,37 @@ def test_half_precision_runs_end_to_end(golden: Path) -> None:
     question = Question("q", (1, IMAGE_TOKEN, 2), (picture,))
     found = answers(Engine(network, never), [question], Decoding(max_new_tokens=3))
     assert len(found["q"].new_token_ids) == 3
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_stream_gives_the_ids_of_a_run_one_by_one(
+    network: Network, questions: list[Question], temperature: float
+) -> None:
+    decoding = Decoding(max_new_tokens=7, temperature=temperature, seed=2)
+    end = answers(Engine(network, never), questions, decoding)["b"].new_token_ids[4]
+
+    def stops(ids: Sequence[int], extra: Sequence[str]) -> bool:
+        return ids[-1] == end
+
+    engine = Engine(network, stops)
+    expected = answers(engine, questions, decoding)
+    for question in questions:
+        stream, ids = engine.stream(question, decoding), list[int]()
+        with pytest.raises(StopIteration) as stopped:
+            while True:
+                ids.append(next(stream))
+        finished = stopped.value.value
+        assert finished == expected[question.question_id]
+        assert tuple(ids) == finished.new_token_ids
+
+
+def test_a_stream_too_large_for_the_memory_ends_as_failed(
+    network: Network, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.engine.engine.prefill", full)
+    with pytest.raises(StopIteration) as stopped:
+        next(Engine(network, never).stream(questions[0], Decoding()))
+    assert stopped.value.value == Finished("a", (), "error", "OutOfMemoryError: full")
