@@ -21,7 +21,6 @@ from .chat import TEMPLATES, ChatFormat
 from .checkpoint import Checkpoint, open_checkpoint
 from .engine.engine import Engine, EngineRouting
 from .engine.sequence import Finished, Picture, Question
-from .fields import read_json
 from .preprocess import Processor, read_processor
 from .stream import text_pieces
 from .tokenizer import read_tokenizer
@@ -167,10 +166,9 @@ class MoELlava:
     @cached_property
     def processor(self) -> Processor | None:
         """The tower's preprocessing; None for a model without a tower."""
-        tower = self.checkpoint.tower
-        if tower is None:
+        fields = self.checkpoint.processor_fields()
+        if fields is None:
             return None
-        fields = read_json(tower / "preprocessor_config.json")
         return read_processor(fields, self.checkpoint.config.inputs.aspect_ratio)
 
     @cached_property

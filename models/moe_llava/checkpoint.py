@@ -19,9 +19,10 @@ from lvlm_eval.hub_cache import cached_snapshot, how_to_get, revision_of
 from .build import build_empty
 from .config import NetworkConfig
 from .config_file import CheckpointConfig, read_config
-from .convert import network_table, tower_table
-from .fields import read_json
+from .convert import KeyTable, network_table, tower_table
+from .fields import Fields, read_json
 from .network import Network
+from .transformers_keys import transformers_table
 from .weights import check_complete, digest_of_files, fill, weight_files
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 _SETTINGS = (
     "config.json",
     "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -57,7 +60,7 @@ class Checkpoint:
 
     def network_config(self, vocab_size: int) -> NetworkConfig:
         """The architecture for a tokenizer of so many tokens."""
-        tower = read_json(self.tower / "config.json") if self.tower else None
+        tower = read_json(self.tower / "config.json") if self.tower else self.config.own_tower
         try:
             return self.config.network(tower, vocab_size)
         except ValueError as error:
@@ -67,13 +70,31 @@ class Checkpoint:
         """The network with its weights, in eval mode; every key accounted for."""
         config = self.network_config(vocab_size)
         network = build_empty(config)
-        table = network_table(self.config.family, self.config.projector_kind)
+        table = self._table(config)
         fill(network, weight_files(self.folder), table, dtype)
         if self.tower and config.vision:
             fill(network, weight_files(self.tower), tower_table(config.vision.used_layers), dtype)
         check_complete(network)
         _log.info("loaded %s as %s on %s", self.folder, dtype, device)
         return network.eval().to(device)
+
+    def processor_fields(self) -> Fields | None:
+        """What the tower's preprocessor_config.json says; None without a tower.
+
+        transformers 5 saves it as a part of processor_config.json.
+        """
+        if self.tower is None and self.config.own_tower is None:
+            return None
+        folder = self.tower or self.folder
+        file, joint = folder / "preprocessor_config.json", folder / "processor_config.json"
+        nested = read_json(joint).fields("image_processor") if joint.is_file() else None
+        return nested if nested and not file.is_file() else read_json(file)
+
+    def _table(self, config: NetworkConfig) -> KeyTable:
+        family = self.config.family
+        if self.config.layout == "transformers" and config.vision:
+            return transformers_table(family, config.vision.used_layers)
+        return network_table(family, self.config.projector_kind)
 
 
 def open_checkpoint(location: str, towers: str = "") -> Checkpoint:

@@ -6,7 +6,7 @@ LLaVA-1.5's names (mm_vision_tower, mm_projector_type) are understood as well as
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Literal, cast
 
 from lvlm_eval.errors import CheckpointError
 from lvlm_eval.schema import JSON
@@ -23,6 +23,10 @@ from .config import (
 from .fields import Fields
 from .projector_kinds import projector_config, projector_kind, read_kind
 from .splice import Side
+from .transformers_config import is_transformers, original_fields, tower_fields
+
+# Whose names config.json and weights have: LLaVA's authors' or transformers' own class.
+Layout = Literal["original", "transformers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,11 @@ class InputConfig:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointConfig:
-    """What config.json says; the vocabulary is the tokenizer's business and the tower its own."""
+    """What config.json says; the vocabulary is the tokenizer's business and the tower its own.
+
+    own_tower: the tower's configuration where its weights are in this checkpoint, as transformers
+    has it; the vocabulary is then config.json's as well.
+    """
 
     family: Family
     decoder: DecoderConfig
@@ -53,10 +61,22 @@ class CheckpointConfig:
     projector_kind: str
     select_layer: int
     select_feature: SelectFeature
+    layout: Layout = "original"
+    own_tower: Fields | None = None
 
     def network(self, tower: Fields | None, vocab_size: int) -> NetworkConfig:
-        """The network for a tokenizer of so many tokens and the tower's config.json."""
+        """The network for a tokenizer of so many tokens and the tower's config.json.
+
+        ValueError for a tokenizer that has more tokens than transformers' layout has rows.
+        """
         decoder = replace(self.decoder, vocab_size=vocab_size)
+        if self.layout == "transformers":
+            decoder = self.decoder
+        if vocab_size > decoder.vocab_size:
+            raise ValueError(
+                f"the tokenizer has {vocab_size} tokens, vocab_size is {decoder.vocab_size}; "
+                "the model has no vectors for the rest: is it this model's tokenizer?"
+            )
         if tower is None:
             return NetworkConfig(decoder, moe=self.moe)
         vision = vision_config(tower, self.select_layer, self.select_feature)
@@ -66,8 +86,12 @@ class CheckpointConfig:
 
 def read_config(fields: Fields) -> CheckpointConfig:
     """A checkpoint's config.json, checked; what no row of backbones.py knows is an error."""
+    if is_transformers(fields):
+        config = read_config(original_fields(fields))
+        return replace(config, layout="transformers", own_tower=tower_fields(fields))
     model_type = fields.text("model_type", "")
-    family = FAMILIES.get(model_type)
+    # what is left of "llava" are LLaVA's own files from before 1.2, whose decoder is a Llama
+    family = FAMILIES.get("llava_llama" if model_type == "llava" else model_type)
     if family is None:
         known = ", ".join(sorted(FAMILIES))
         raise CheckpointError(f"{fields.origin}: model_type {model_type!r} is none of {known}")

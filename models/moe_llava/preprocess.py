@@ -74,7 +74,7 @@ def read_processor(fields: Fields, aspect_ratio: str) -> Processor:
         mean=_triple(fields, "image_mean"),
         std=_triple(fields, "image_std"),
         rescale=fields.number("rescale_factor", 1 / 255),
-        pad=aspect_ratio == "pad",
+        pad=aspect_ratio == "pad" or fields.flag("do_pad"),  # LlavaImageProcessor's own words
     )
 
 
