@@ -6,8 +6,11 @@ Importing this imports no heavy library: listing models and showing help stays f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .backbones import FAMILIES
 
 if TYPE_CHECKING:
     from .adapter import MoELlava
@@ -17,9 +20,12 @@ DESCRIPTION = "MoE-LLaVA and LLaVA-1.5 checkpoints: a folder, or a name in the h
 
 
 def recognises(config: Mapping[str, object]) -> bool:
-    """Whether a config.json is one of MoE-LLaVA's or LLaVA's, by its model_type."""
+    """Whether a config.json is one of MoE-LLaVA's or LLaVA's, by its exact model_type.
+
+    "llava" is that of LLaVA-1.5 in transformers' own layout.
+    """
     kind = config.get("model_type")
-    return isinstance(kind, str) and kind.startswith(("moe_llava_", "llava_"))
+    return isinstance(kind, str) and (kind in FAMILIES or kind == "llava")
 
 
 def load(
@@ -28,6 +34,8 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     routing: str = "argmax",
+    routing_seed: int = 0,
+    conversation: str = "",
     batch: int = 32,
     towers: str = "",
 ) -> MoELlava:
@@ -35,12 +43,16 @@ def load(
 
     device: auto (a GPU if there is one), cpu, cuda, cuda:1. dtype: auto (bfloat16 on a GPU,
     float32 on the CPU), float32, bfloat16, float16. routing: argmax, capacity (as DeepSpeed
-    0.9.5, tokens dropped), sampled (its noisy second expert, seeded). batch: questions at once.
+    0.9.5, tokens dropped), sampled (its noisy second expert, seeded by routing_seed and by nothing
+    else). conversation: a template of chat.py; by default the backbone's. batch: questions at once.
     towers: a folder with image towers by their hub names. Raises CheckpointError, UsageError.
     """
     from .adapter import choose_settings, open_model
+    from .chat import known_conversation
 
-    return open_model(checkpoint, towers, choose_settings(device, dtype, routing, batch))
+    settings = choose_settings(device, dtype, routing, batch, routing_seed)
+    template = known_conversation(conversation) if conversation else ""
+    return open_model(checkpoint, towers, replace(settings, conversation=template))
 
 
 def parity(golden: Path, model: str | None = None) -> dict[str, FixtureResult]:

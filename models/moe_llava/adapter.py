@@ -17,13 +17,13 @@ from lvlm_eval.errors import DataError, UsageError
 from lvlm_eval.images import open_rgb
 from lvlm_eval.schema import Decoding, Image, Request, Response
 
-from .chat import TEMPLATES, ChatFormat
+from .chat import TEMPLATES, ChatFormat, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
 from .engine.engine import Engine, EngineRouting
 from .engine.sequence import Finished, Picture, Question
 from .preprocess import Processor, read_processor
 from .stream import text_pieces
-from .tokenizer import read_tokenizer
+from .tokenizer import Tokenizer, read_tokenizer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _READERS = 4  # threads that decode pictures while the network is busy
@@ -31,15 +31,23 @@ _READERS = 4  # threads that decode pictures while the network is busy
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a checkpoint is run; all but `batch` may change an answer."""
+    """How a checkpoint is run; all but `batch` may change an answer.
+
+    routing_seed: of the second experts under routing "sampled". conversation: a template's name,
+    "" for the checkpoint's own.
+    """
 
     device: str
     dtype: str
     routing: EngineRouting
     batch: int
+    routing_seed: int = 0
+    conversation: str = ""
 
 
-def choose_settings(device: str, dtype: str, routing: str, batch: int) -> Settings:
+def choose_settings(
+    device: str, dtype: str, routing: str, batch: int, routing_seed: int = 0
+) -> Settings:
     """The settings with every "auto" decided; UsageError for what does not exist.
 
     auto: the GPU if there is one, in bfloat16; else the CPU in float32. Under capacity routing
@@ -60,10 +68,12 @@ def choose_settings(device: str, dtype: str, routing: str, batch: int) -> Settin
     if routing not in get_args(EngineRouting):
         kinds = ", ".join(get_args(EngineRouting))
         raise UsageError(f"unknown routing {routing!r}; there are {kinds}")
+    if routing_seed and routing != "sampled":
+        raise UsageError(f"routing_seed={routing_seed} is read by routing=sampled alone; add that")
     if batch < 1:
         raise UsageError(f"batch must be at least 1, got {batch}")
     batch = 1 if routing == "capacity" else batch
-    return Settings(device, dtype, cast("EngineRouting", routing), batch)
+    return Settings(device, dtype, cast("EngineRouting", routing), batch, routing_seed)
 
 
 def open_model(checkpoint: str, towers: str, settings: Settings) -> MoELlava:
@@ -84,14 +94,17 @@ class MoELlava:
 
     def describe(self) -> dict[str, str]:
         revision = self.checkpoint.revision
-        return {
+        described = {
             "weights": self.checkpoint.digest,
             **({"revision": revision} if revision else {}),
             "dtype": self.settings.dtype,
             "device": self.settings.device,
             "routing": self.settings.routing,
-            "conversation": self.checkpoint.config.family.conversation,
+            "conversation": self.conversation,
         }
+        if self.settings.routing == "sampled":
+            described["routing_seed"] = str(self.settings.routing_seed)
+        return described
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
         """Answers batch by batch; the next batch's pictures are read meanwhile."""
@@ -118,7 +131,7 @@ class MoELlava:
         if failed:
             return failed[0]
         ids = self.engine.stream(questions[0], decoding)
-        ends = (self.chat.template.end, *decoding.stop)
+        ends = (self.chat.stop, *decoding.stop)
         finished = yield from text_pieces(
             ids, lambda so_far: self.chat.decode(so_far, decoding.stop), ends
         )
@@ -159,9 +172,20 @@ class MoELlava:
 
     @cached_property
     def chat(self) -> ChatFormat:
-        config = self.checkpoint.config
-        template = TEMPLATES[config.family.conversation]
-        return ChatFormat(template, read_tokenizer(self.checkpoint.folder), config.inputs.start_end)
+        start_end = self.checkpoint.config.inputs.start_end
+        return ChatFormat(TEMPLATES[self.conversation], self.tokenizer, start_end)
+
+    @cached_property
+    def conversation(self) -> str:
+        """The name of the template: the one asked for, or the checkpoint's own."""
+        family = self.checkpoint.config.family
+        if self.settings.conversation or not family.conversations:
+            return self.settings.conversation or family.conversation
+        return conversation_of(family, self.tokenizer)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return read_tokenizer(self.checkpoint.folder)
 
     @cached_property
     def processor(self) -> Processor | None:
@@ -175,11 +199,9 @@ class MoELlava:
     def engine(self) -> Engine:
         """The engine with the weights loaded, which takes its time."""
         settings = self.settings
-        network = self.checkpoint.load(
-            self.chat.tokenizer.size, DTYPES[settings.dtype], settings.device
-        )
+        network = self.checkpoint.load(self.tokenizer.size, DTYPES[settings.dtype], settings.device)
         limit = self.checkpoint.config.inputs.max_length
-        return Engine(network, self.chat.stops, settings.routing, limit)
+        return Engine(network, self.chat.stops, settings.routing, limit, settings.routing_seed)
 
 
 def _key(image: Image) -> str:

@@ -34,7 +34,8 @@ class Family:
     root, layer: what stands before the model's keys and a layer's, {n} being the layer.
     names: our parts of the decoder to the checkpoint's. fused: a layer's part that holds
     query, key and value one after the other, named /0, /1 and /2 in `names`.
-    conversation: its template in chat.py.
+    conversation: its template in chat.py. conversations: others, by the token that a tokenizer
+    knows which goes with them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Family:
     root: str = "model."
     layer: str = "model.layers.{n}."
     fused: str = ""
+    conversations: tuple[tuple[str, str], ...] = ()
     rotary_base_key: str = "rope_theta"
     rotary_share_key: str = ""
     rotary_share: float = 1.0
@@ -130,7 +132,13 @@ LLAMA = Family(
 )
 
 # Its window of 4096 keys is not modelled: no prompt of a benchmark is that long.
-MISTRAL = replace(LLAMA, name="mistral", conversation="mistral", blocked="infinite")
+MISTRAL = replace(
+    LLAMA,
+    name="mistral",
+    conversation="mistral",
+    conversations=(("<|end_of_turn|>", "openchat"),),  # openchat's model_type is mistral's
+    blocked="infinite",
+)
 
 _QWEN_LAYER = "transformer.h.{n}."
 # Beyond seq_length (8192) keys it rescales its rotary base and its queries: not modelled, either.

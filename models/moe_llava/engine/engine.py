@@ -37,12 +37,14 @@ class Engine:
     routing: "sampled" is argmax with seeded Gumbel noise on the second expert, which the
     original always has.
     max_length: longer prompts are cut from the right, as LLaVA-1.5 does; None for no limit.
+    routing_seed: of that noise; what tokens are drawn does not depend on it, nor it on their seed.
     """
 
     network: Network
     stops: Stops
     routing: EngineRouting = "argmax"
     max_length: int | None = None
+    routing_seed: int = 0
 
     def run(self, questions: Sequence[Question], decoding: Decoding) -> Iterator[Finished]:
         """The answers of one batch, each as soon as it ends; equal question_ids may not occur.
@@ -89,7 +91,7 @@ class Engine:
         self, questions: Sequence[Question], decoding: Decoding
     ) -> Iterator[list[tuple[_Answer, _Reason]]]:
         """Each step's answers, one token longer than before, and why those end that do."""
-        live = [_Answer.begin(question, decoding.seed) for question in questions]
+        live = [_Answer.begin(question, decoding.seed, self.routing_seed) for question in questions]
         prompts = self._prompts(questions)
         noise = self._noise(live, prompts.valid)
         logits, state = prefill(self.network, prompts, self._kind, noise)
@@ -157,10 +159,10 @@ class _Answer:
     noise: torch.Generator
 
     @classmethod
-    def begin(cls, question: Question, seed: int) -> _Answer:
+    def begin(cls, question: Question, seed: int, routing_seed: int) -> _Answer:
         name = question.question_id
-        tokens, experts = (generator_for(seed, name, use) for use in ("tokens", "experts"))
-        return cls(name, [], tokens, experts)
+        tokens = generator_for(seed, name, "tokens")
+        return cls(name, [], tokens, generator_for(routing_seed, name, "experts"))
 
 
 def _failed(question: Question, error: torch.OutOfMemoryError) -> Finished:

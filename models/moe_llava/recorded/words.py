@@ -21,7 +21,7 @@ def words(bench: Bench) -> dict[str, Value]:
         "prompt2": _prompt(bench, "prompt2"),
         "prompt_ids": bench.prompts[0].tolist(),
         "prompt2_ids": bench.prompts[1].tolist(),
-        "conv_mode": bench.model.checkpoint.config.family.conversation,
+        "conv_mode": bench.model.conversation,
         "tokenizer": {
             "len": tokenizer.size,
             "bos": tokenizer.bos,
@@ -39,7 +39,7 @@ def words(bench: Bench) -> dict[str, Value]:
 def _prompt(bench: Bench, name: str) -> str:
     """The prompt that our template makes of the recorded one's question."""
     _, _, asked = bench.fixture.text(name).partition("<image>\n")
-    question = asked.rpartition(f" {bench.model.chat.template.assistant}:")[0]
+    question = asked.rpartition(f" {bench.model.chat.template.assistant}")[0]
     return "<image>".join(bench.model.chat.pieces(Prompt.user(_PICTURE, question)))
 
 

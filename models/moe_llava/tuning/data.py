@@ -63,7 +63,7 @@ def encode_chat(turns: Conversation, chat: ChatFormat) -> Example:
     labels: list[int] = []
     for turn in turns:
         if turn.role == "assistant":
-            ids = chat.tokenizer.encode(f" {_text(turn)}{chat.template.end}")
+            ids = chat.tokenizer.encode(chat.template.gap + _text(turn) + chat.template.end)
             labels += ids
         else:
             ids = _question_ids(turn, chat, first=not token_ids)
@@ -133,7 +133,8 @@ def _question_ids(turn: Turn, chat: ChatFormat, *, first: bool) -> list[int]:
     """A user's turn with the assistant's role after it; only the first has the system text."""
     pieces = chat.pieces(Prompt((turn,)))
     if not first:
-        pieces[0] = pieces[0].removeprefix(f"{chat.template.system} ")
+        opening = chat.template.opening.format(system=chat.template.system)
+        pieces[0] = pieces[0].removeprefix(opening)
     return chat.encode_pieces(pieces)
 
 

@@ -124,9 +124,9 @@ def corpus(seed: int, size: int) -> Iterator[str]:
     turns = (turn for group in islice(conversations(seed), size) for turn in chain(*group))
     for turn in turns:
         user = turn.role == "user"
-        role = f"{template.system} {template.user}" if user else template.assistant
+        role = f"{template.system} {template.user}" if user else f"{template.assistant} "
         words = "".join(part for part in turn.parts if isinstance(part, str))
-        yield f"{role}: {words} "
+        yield f"{role}{words} "
 
 
 def labelled_pictures(recipe: Recipe) -> Iterator[Named]:

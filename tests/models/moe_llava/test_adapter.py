@@ -57,12 +57,34 @@ def test_capacity_routing_drops_as_recorded_whoever_else_asks(golden: Path) -> N
     assert ask(folder, requests_for(folder))["one"].text != answers["one"].text
 
 
-def test_sampled_second_experts_depend_on_seed_and_question_alone(golden: Path) -> None:
+def test_sampled_second_experts_depend_on_their_seed_and_the_question_alone(golden: Path) -> None:
     folder = golden / "phi"
     requests = requests_for(folder)
-    together = ask(folder, requests, routing="sampled")
-    assert together == ask(folder, requests[::-1], routing="sampled", batch=2)
+    together = ask(folder, requests, routing="sampled", routing_seed=3)
+    backwards = ask(folder, requests[::-1], routing="sampled", routing_seed=3, batch=2)
+    assert together == backwards
     assert together != ask(folder, requests)
+    assert together != ask(folder, requests, routing="sampled")
+    model = moe_llava.load(str(folder), device="cpu", routing="sampled", routing_seed=3)
+    reseeded = model.generate(iter(requests), Decoding(max_new_tokens=8, seed=9))
+    assert together == {answer.question_id: answer for answer in reseeded}
+
+
+def test_the_seed_of_sampled_routing_is_described_and_refused_elsewhere(golden: Path) -> None:
+    folder = str(golden / "phi")
+    sampled = moe_llava.load(folder, device="cpu", routing="sampled", routing_seed=3)
+    assert sampled.describe()["routing_seed"] == "3"
+    assert moe_llava.load(folder, routing="sampled").describe()["routing_seed"] == "0"
+    with pytest.raises(UsageError, match="routing_seed=3 is read by routing=sampled alone"):
+        moe_llava.load(folder, routing_seed=3)
+
+
+def test_another_conversation_may_be_chosen(golden: Path) -> None:
+    model = moe_llava.load(str(golden / "phi"), device="cpu", conversation="llava_v0")
+    assert model.describe()["conversation"] == "llava_v0"
+    assert model.chat.pieces(Prompt.user("Hi"))[0].endswith("###Human: Hi###Assistant:")
+    with pytest.raises(UsageError, match="unknown conversation 'x'"):
+        moe_llava.load(str(golden / "phi"), conversation="x")
 
 
 def test_a_broken_picture_fails_its_own_question_only(golden: Path, tmp_path: Path) -> None:
@@ -128,12 +150,15 @@ def test_settings_that_do_not_exist_are_refused(
 def test_checkpoints_are_recognised_by_model_type() -> None:
     assert moe_llava.recognises({"model_type": "moe_llava_phi"})
     assert moe_llava.recognises({"model_type": "llava_phi"})
-    assert not moe_llava.recognises({"model_type": "llava"})
+    assert moe_llava.recognises({"model_type": "llava"})
+    assert not moe_llava.recognises({"model_type": "llava_next"})
+    assert not moe_llava.recognises({"model_type": "llava_onevision"})
+    assert not moe_llava.recognises({"model_type": "moe_llava_mamba"})
     assert not moe_llava.recognises({"model_type": 3})
     assert not moe_llava.recognises({})
 
 
-def test_a_family_that_is_recognised_but_not_known_says_what_is(tmp_path: Path) -> None:
+def test_a_family_that_is_not_known_says_which_are(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "moe_llava_mamba"}')
     with pytest.raises(CheckpointError, match="'moe_llava_mamba' is none of"):
         moe_llava.load(str(tmp_path), device="cpu")

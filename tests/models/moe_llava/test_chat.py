@@ -6,10 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
-from lvlm_eval.models.moe_llava.chat import TEMPLATES, ChatFormat
+from lvlm_eval.errors import UsageError
+from lvlm_eval.models.moe_llava.backbones import FAMILIES, LLAMA, MISTRAL, Family
+from lvlm_eval.models.moe_llava.chat import (
+    TEMPLATES,
+    ChatFormat,
+    conversation_of,
+    known_conversation,
+)
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
-from lvlm_eval.models.moe_llava.tokenizer import read_tokenizer
+from lvlm_eval.models.moe_llava.tokenizer import Tokenizer, read_tokenizer
 from lvlm_eval.schema import Image, Prompt, Turn
 
 PICTURE = Image(data=b"x")
@@ -50,6 +58,107 @@ def test_a_prompt_may_have_no_picture_or_several_and_its_own_system(chat: ChatFo
     prompt = Prompt((Turn("user", (PICTURE, PICTURE, "Same?")),), system="Be brief.")
     assert chat.pieces(prompt) == ["Be brief. USER: ", "\n", "\nSame? ASSISTANT:"]
     assert chat.encode(prompt).count(IMAGE_TOKEN) == 2
+
+
+MET = (
+    Turn("user", (PICTURE, "Hi")),
+    Turn("assistant", ("Yes",)),
+    Turn("user", ("Why?",)),
+)
+HUMAN = SYSTEM.replace("user", "human")
+WRITTEN = {
+    "minicpm": f"{SYSTEM} USER: <image>\nHi ASSISTANT: Yes</s>USER: Why? ASSISTANT:",
+    "openchat": f"{SYSTEM} USER: <image>\nHi ASSISTANT: Yes<|end_of_turn|>USER: Why? ASSISTANT:",
+    "llava_v1": f"{HUMAN} USER: <image>\nHi ASSISTANT: Yes</s>USER: Why? ASSISTANT:",
+    "llava_v0": f"{HUMAN}###Human: <image>\nHi###Assistant: Yes###Human: Why?###Assistant:",
+    "llava_llama_2": (
+        "[INST] <<SYS>>\nYou are a helpful language and vision assistant. You are able to "
+        "understand the visual content that the user provides, and assist the user with a variety "
+        "of tasks using natural language.\n<</SYS>>\n\n<image>\nHi [/INST] Yes </s>"
+        "<s>[INST] Why? [/INST]"
+    ),
+    "mpt": (
+        "<|im_start|>system\nA conversation between a user and an LLM-based AI assistant. The "
+        "assistant gives helpful and honest answers.<|im_end|><|im_start|>user\n<image>\nHi"
+        "<|im_end|><|im_start|>assistant\nYes<|im_end|><|im_start|>user\nWhy?<|im_end|>"
+        "<|im_start|>assistant\n"
+    ),
+    "plain": "<image>\nHi\nYes\nWhy?\n",
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_templates_write_several_turns_as_the_original_does(chat: ChatFormat, name: str) -> None:
+    pieces = ChatFormat(TEMPLATES[name], chat.tokenizer).pieces(Prompt(MET))
+    assert "<image>".join(pieces) == WRITTEN[name]
+
+
+@pytest.mark.parametrize(
+    ("parts", "written"),
+    [
+        ((PICTURE, "What?"), "<image>\nWhat?"),
+        ((PICTURE, PICTURE, "Same?"), "<image>\n<image>\nSame?"),
+        (("", PICTURE, "What?"), "<image>\nWhat?"),
+        (("What? ", PICTURE), "What? <image>"),
+        (("Is ", PICTURE, " like ", PICTURE, "?"), "Is <image> like <image>?"),
+        ((PICTURE, "Like ", PICTURE, "?"), "<image>\nLike <image>?"),
+        ((PICTURE,), "<image>\n"),
+    ],
+)
+@pytest.mark.parametrize("start_end", [False, True])
+def test_only_pictures_that_lead_a_turn_are_followed_by_a_line_break(
+    chat: ChatFormat, parts: tuple[str | Image, ...], written: str, start_end: bool
+) -> None:
+    marked = ChatFormat(chat.template, chat.tokenizer, start_end=start_end)
+    prompt = Prompt((*MET[:2], Turn("user", parts)))
+    if start_end:
+        written = written.replace("<image>", "<im_start><image><im_end>")
+    text = "<image>".join(marked.pieces(prompt))
+    assert text.endswith(f" ASSISTANT: Yes<|endoftext|>USER: {written} ASSISTANT:")
+
+
+def test_two_pictures_read_as_recorded(chat: ChatFormat, golden: Path) -> None:
+    recorded = load_file(golden / "phi" / "golden.safetensors")["two_images.input_ids"][0]
+    prompt = Prompt.user(PICTURE, PICTURE, "Compare.")
+    assert chat.encode(prompt) == recorded.tolist()
+
+
+def test_a_system_text_may_hold_braces(chat: ChatFormat) -> None:
+    prompt = Prompt((Turn("user", ("Hi",)),), system="Write {json}.")
+    assert chat.pieces(prompt) == ["Write {json}. USER: Hi ASSISTANT:"]
+
+
+def test_an_unknown_conversation_is_refused_with_all_names() -> None:
+    assert known_conversation("mpt") == "mpt"
+    with pytest.raises(UsageError, match=r"unknown conversation 'chatml'; there are phi, qwen, "):
+        known_conversation("chatml")
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_every_family_has_its_templates(family: Family) -> None:
+    assert {family.conversation, *(name for _, name in family.conversations)} <= set(TEMPLATES)
+
+
+def test_a_mistral_whose_tokenizer_knows_openchats_end_of_turn_is_an_openchat(
+    chat: ChatFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert conversation_of(MISTRAL, chat.tokenizer) == "mistral"
+    encode = type(chat.tokenizer).encode
+
+    def knowing(self: Tokenizer, text: str) -> list[int]:
+        return [99] if text == "<|end_of_turn|>" else encode(self, text)
+
+    monkeypatch.setattr(type(chat.tokenizer), "encode", knowing)
+    assert conversation_of(MISTRAL, chat.tokenizer) == "openchat"
+    assert conversation_of(LLAMA, chat.tokenizer) == "v1"
+
+
+def test_an_answer_may_stop_at_another_text_than_turns_end_with(chat: ChatFormat) -> None:
+    llama_2 = ChatFormat(TEMPLATES["llava_llama_2"], chat.tokenizer)
+    ids = chat.tokenizer.encode("fine <s>")
+    assert llama_2.stops(ids)
+    assert not llama_2.stops(chat.tokenizer.encode("fine </s>"))
+    assert llama_2.decode(ids) == "fine"
 
 
 def test_the_word_for_a_picture_in_a_text_is_only_text(chat: ChatFormat) -> None:
