@@ -38,6 +38,7 @@ def load(
     conversation: str = "",
     batch: int = 32,
     towers: str = "",
+    quant: str = "none",
 ) -> MoELlava:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
 
@@ -45,14 +46,17 @@ def load(
     float32 on the CPU), float32, bfloat16, float16. routing: argmax, capacity (as DeepSpeed
     0.9.5, tokens dropped), sampled (its noisy second expert, seeded by routing_seed and by nothing
     else). conversation: a template of chat.py; by default the backbone's. batch: questions at once.
-    towers: a folder with image towers by their hub names. Raises CheckpointError, UsageError.
+    towers: a folder with image towers by their hub names. quant: none, int8, int4 (on a GPU):
+    the decoder's linear layers in fewer bits. Raises CheckpointError, UsageError.
     """
     from .adapter import choose_settings, open_model
     from .chat import known_conversation
+    from .quant import choose_quant
 
     settings = choose_settings(device, dtype, routing, batch, routing_seed)
     template = known_conversation(conversation) if conversation else ""
-    return open_model(checkpoint, towers, replace(settings, conversation=template))
+    chosen = choose_quant(quant, settings.device, settings.dtype)
+    return open_model(checkpoint, towers, replace(settings, conversation=template, quant=chosen))
 
 
 def parity(golden: Path, model: str | None = None) -> dict[str, FixtureResult]:

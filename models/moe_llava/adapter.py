@@ -22,6 +22,7 @@ from .checkpoint import Checkpoint, open_checkpoint
 from .engine.engine import Engine, EngineRouting
 from .engine.sequence import Finished, Picture, Question
 from .preprocess import Processor, read_processor
+from .quant import Quant, quantise
 from .stream import text_pieces
 from .tokenizer import Tokenizer, read_tokenizer
 
@@ -43,6 +44,7 @@ class Settings:
     batch: int
     routing_seed: int = 0
     conversation: str = ""
+    quant: Quant = "none"
 
 
 def choose_settings(
@@ -104,6 +106,8 @@ class MoELlava:
         }
         if self.settings.routing == "sampled":
             described["routing_seed"] = str(self.settings.routing_seed)
+        if self.settings.quant != "none":
+            described["quant"] = self.settings.quant
         return described
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
@@ -201,6 +205,7 @@ class MoELlava:
         settings = self.settings
         network = self.checkpoint.load(self.tokenizer.size, DTYPES[settings.dtype], settings.device)
         limit = self.checkpoint.config.inputs.max_length
+        network = quantise(network, settings.quant)
         return Engine(network, self.chat.stops, settings.routing, limit, settings.routing_seed)
 
 

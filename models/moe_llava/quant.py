@@ -1,0 +1,148 @@
+"""Weight-only quantisation of the decoder, through torchao; the original has none for MoE.
+
+What shrinks are the decoder's linear layers: attention's four projections, dense MLPs, every
+expert and the residual branch. All else keeps its dtype: routers (an expert chosen otherwise is
+no small error), mixers, norms, embedding and head, projector and image tower. Activations stay as
+they are, too. docs/quantisation.md has the figures behind this choice.
+
+int8: symmetric, one fp32 scale for each output channel, so any width will do.
+int4: asymmetric in groups along the input, tinygemm's kernel; GPU and bfloat16 only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from lvlm_eval.errors import CheckpointError, UsageError
+
+from .network import Network
+
+if TYPE_CHECKING:
+    from torchao.core.config import AOBaseConfig
+
+Quant = Literal["none", "int8", "int4"]
+INT4_GROUP = 32  # input channels that share a scale and a zero point; tinygemm's finest
+_NOISY = ("torchao", "torch.utils._pytree")  # their loggers warn about kernels we do not use
+_log = logging.getLogger(__name__)
+
+
+def choose_quant(quant: str, device: str, dtype: str) -> Quant:
+    """The kind of quantisation, checked against the device's type and the dtype.
+
+    Raises UsageError for what does not exist or does not run here, before any weight is read.
+    """
+    if quant not in get_args(Quant):
+        raise UsageError(f"unknown quant {quant!r}; there are {', '.join(get_args(Quant))}")
+    if quant == "none":
+        return "none"
+    if quant == "int4" and torch.device(device).type != "cuda":
+        raise UsageError(
+            f"quant=int4 runs on a GPU only (its kernel is a CUDA kernel), not on {device!r}; "
+            "use quant=int8"
+        )
+    if quant == "int4" and dtype != "bfloat16":
+        raise UsageError(f"quant=int4 computes in bfloat16 only, not {dtype}; add dtype=bfloat16")
+    if quant == "int8" and dtype == "float16":
+        raise UsageError(
+            "quant=int8 does not run in float16: products are scaled after they are summed, "
+            "beyond float16's range; use dtype=bfloat16 or dtype=float32"
+        )
+    if find_spec("torchao") is None:
+        raise UsageError(f"quant={quant} needs torchao: pip install 'lvlm-eval[quant]'")
+    return cast("Quant", quant)
+
+
+def is_quantised(name: str, module: nn.Module) -> bool:
+    """Whether a network's module of this dotted name is one whose weight shrinks."""
+    inside = name.startswith("decoder.blocks.") and not name.endswith(".mixer")
+    return inside and isinstance(module, nn.Linear)
+
+
+def quantiser(quant: Quant) -> Callable[[str, nn.Module], None]:
+    """A function to be called with each module of a network, by name, once its weight is there.
+
+    It replaces the weights that shrink, in place and on their device; others it leaves alone.
+    Raises CheckpointError where int4's groups do not fit a layer.
+    """
+    if quant == "none":
+        return lambda name, module: None
+    config = _config(quant)
+
+    def shrink(name: str, module: nn.Module) -> None:
+        if not is_quantised(name, module):
+            return
+        columns = cast("nn.Linear", module).in_features
+        if quant == "int4" and columns % INT4_GROUP:
+            raise CheckpointError(
+                f"quant=int4 takes {INT4_GROUP} input channels together, but {name} has "
+                f"{columns}; use quant=int8"
+            )
+        with _quiet():
+            from torchao.quantization import quantize_
+
+        quantize_(module, config)
+
+    return shrink
+
+
+def quantise(network: Network, quant: Quant) -> Network:
+    """The network itself, its decoder's linear layers quantised in place, one after the other."""
+    shrink = quantiser(quant)
+    for name, module in network.named_modules():
+        shrink(name, module)
+    if quant != "none":
+        _log.info("quantised to %s: %d bytes of weights stay", quant, weight_bytes(network))
+    return network
+
+
+def weight_bytes(module: nn.Module) -> int:
+    """Bytes of memory that the module's parameters occupy, scales included, shared ones once."""
+    parts = (part for parameter in module.parameters() for part in _parts(parameter))
+    storages = {part.untyped_storage().data_ptr(): part.untyped_storage() for part in parts}
+    return sum(storage.nbytes() for storage in storages.values())
+
+
+def _parts(tensor: Tensor) -> Iterator[Tensor]:
+    """The plain tensors in memory that a tensor is made of."""
+    if not is_traceable_wrapper_subclass(tensor):
+        yield tensor
+        return
+    for name in tensor.__tensor_flatten__()[0]:
+        yield from _parts(getattr(tensor, name))
+
+
+def _config(quant: Literal["int8", "int4"]) -> AOBaseConfig:
+    with _quiet():
+        from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig
+        from torchao.quantization.quantize_.workflows import Int4PackingFormat
+
+    if quant == "int8":
+        return Int8WeightOnlyConfig(set_inductor_config=False)
+    # The default packing needs a further package; this one is a kernel of torch itself.
+    return Int4WeightOnlyConfig(
+        group_size=INT4_GROUP,
+        int4_packing_format=Int4PackingFormat.TILE_PACKED_TO_4D,
+        set_inductor_config=False,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Importing torchao warns of kernels for GPUs that are not here; errors still come through."""
+    loggers = [logging.getLogger(name) for name in _NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
