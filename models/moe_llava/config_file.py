@@ -11,15 +11,15 @@ from typing import Literal, cast
 from lvlm_eval.errors import CheckpointError
 from lvlm_eval.schema import JSON
 
-from .backbones import ACTIVATION_NAMES, FAMILIES, Family
+from .backbones import FAMILIES, Family
 from .config import (
-    Activation,
     DecoderConfig,
     MoEConfig,
     NetworkConfig,
     SelectFeature,
     VisionConfig,
 )
+from .decoder_file import activation, decoder_config, decoder_json, moe_config, moe_json
 from .fields import Fields
 from .projector_kinds import projector_config, projector_kind, read_kind
 from .splice import Side
@@ -132,57 +132,6 @@ def _inputs(fields: Fields) -> InputConfig:
     )
 
 
-def decoder_config(fields: Fields, family: Family) -> DecoderConfig:
-    """The family's decoder with the sizes that config.json gives."""
-    wrong = [key for key in family.off if fields.values.get(key)]
-    wrong += [key for key in family.on if not fields.values.get(key)]
-    if wrong:
-        value = fields.values.get(wrong[0])
-        raise ValueError(f"{wrong[0]!r} is {value!r}; the arithmetic of that is not known here")
-    width, heads = fields.integer("hidden_size"), fields.integer("num_attention_heads")
-    if fields.integer("kv_channels", 0) not in (0, width // max(heads, 1)):
-        raise ValueError("kv_channels times num_attention_heads must be hidden_size")
-    share = family.rotary_share
-    if family.rotary_share_key:
-        share = fields.number(family.rotary_share_key, share)
-    bias = family.qkv_bias
-    return DecoderConfig(
-        vocab_size=fields.integer("vocab_size"),
-        width=width,
-        mlp_width=fields.integer("intermediate_size") // family.mlp_width_over,
-        layers=fields.integer("num_hidden_layers"),
-        heads=heads,
-        kv_heads=fields.integer("num_key_value_heads", heads),
-        rotary_width=int(share * (width // max(heads, 1))),
-        rotary_base=fields.number(family.rotary_base_key, 10000.0),
-        norm=family.norm,
-        norm_eps=fields.number(family.norm_eps_key, 1e-5),
-        parallel=family.parallel,
-        gated=family.gated,
-        activation=family.activation or _activation(fields.text("hidden_act")),
-        qkv_bias=fields.flag(bias, True) if isinstance(bias, str) else bias,
-        out_bias=family.out_bias,
-        mlp_bias=family.mlp_bias,
-        blocked=family.blocked,
-    )
-
-
-def moe_config(moe: Fields | None) -> MoEConfig | None:
-    """The `moe` object of config.json: its layer list and expert counts, nothing guessed."""
-    if moe is None:
-        return None
-    return MoEConfig(
-        layers=moe.integers("moe_layers_idx"),
-        experts=moe.integers("num_experts"),
-        top_k=moe.integer("top_k_experts", 2),
-        capacity_factor=moe.number("capacity_factor", 1.0),
-        eval_capacity_factor=moe.number("eval_capacity_factor", 1.0),
-        min_capacity=moe.integer("min_capacity", 4),
-        residual=moe.flag("use_residual"),
-        aux_loss_coef=moe.number("router_aux_loss_coef", 0.01),
-    )
-
-
 def vision_config(tower: Fields, select_layer: int, select_feature: SelectFeature) -> VisionConfig:
     """The tower's config.json: a whole CLIP or SigLIP, or its vision half; class defaults apply.
 
@@ -201,7 +150,7 @@ def vision_config(tower: Fields, select_layer: int, select_feature: SelectFeatur
         heads=fields.integer("num_attention_heads", 12),
         image_size=fields.integer("image_size", 224),
         patch_size=fields.integer("patch_size", 32 if clip else 16),
-        activation=_activation(
+        activation=activation(
             fields.text("hidden_act", "quick_gelu" if clip else "gelu_pytorch_tanh")
         ),
         norm_eps=fields.number("layer_norm_eps", 1e-5 if clip else 1e-6),
@@ -212,39 +161,19 @@ def vision_config(tower: Fields, select_layer: int, select_feature: SelectFeatur
     )
 
 
-def _activation(name: str) -> Activation:
-    if name not in ACTIVATION_NAMES:
-        raise ValueError(f"hidden_act {name!r} is none of {', '.join(ACTIVATION_NAMES)}")
-    return ACTIVATION_NAMES[name]
-
-
 def config_json(config: NetworkConfig, family: Family, inputs: InputConfig) -> dict[str, JSON]:
     """The config.json that MoE-LLaVA's trainer would write for this network.
 
     Reading it back gives the same values; the tower's own config.json is not part of it.
     """
-    decoder = config.decoder
     values: dict[str, JSON] = {
         "model_type": f"{'moe_' if config.moe else ''}llava_{family.name}",
-        "vocab_size": decoder.vocab_size,
-        "hidden_size": decoder.width,
-        "intermediate_size": decoder.mlp_width * family.mlp_width_over,
-        "num_hidden_layers": decoder.layers,
-        "num_attention_heads": decoder.heads,
-        "num_key_value_heads": decoder.kv_heads,
-        "hidden_act": _name_of(decoder.activation),
-        family.rotary_base_key: decoder.rotary_base,
-        family.norm_eps_key: decoder.norm_eps,
+        **decoder_json(config.decoder, family),
         "image_aspect_ratio": inputs.aspect_ratio,
         "tokenizer_padding_side": inputs.side,
         "mm_use_im_start_end": inputs.start_end,
         "mm_image_tower": inputs.tower or None,
-        **dict.fromkeys(family.on, True),
     }
-    if family.rotary_share_key:
-        values[family.rotary_share_key] = decoder.rotary_width / decoder.head_width
-    if isinstance(family.qkv_bias, str):
-        values[family.qkv_bias] = decoder.qkv_bias
     if inputs.max_length is not None:
         values["tokenizer_model_max_length"] = inputs.max_length
     if config.vision and config.projector:
@@ -254,25 +183,4 @@ def config_json(config: NetworkConfig, family: Family, inputs: InputConfig) -> d
             "mm_vision_select_layer": config.vision.select_layer,
             "mm_vision_select_feature": config.vision.select_feature,
         }
-    return values | ({"moe": _moe_json(config.moe)} if config.moe else {})
-
-
-def _moe_json(moe: MoEConfig) -> dict[str, JSON]:
-    return {
-        "moe_enable": True,
-        "moe_mode": "sparse",
-        "moe_layers_idx": list(moe.layers),
-        "num_experts": list(moe.experts),
-        "ep_size": 1,
-        "top_k_experts": moe.top_k,
-        "capacity_factor": moe.capacity_factor,
-        "eval_capacity_factor": moe.eval_capacity_factor,
-        "min_capacity": moe.min_capacity,
-        "use_residual": moe.residual,
-        "router_aux_loss_coef": moe.aux_loss_coef,
-    }
-
-
-def _name_of(activation: Activation) -> str:
-    # "gelu_new" comes first in the table: it is what phi's own configuration says
-    return next(name for name, value in ACTIVATION_NAMES.items() if value == activation)
+    return values | ({"moe": moe_json(config.moe)} if config.moe else {})

@@ -14,10 +14,10 @@ from lvlm_eval.models.moe_llava.config import MoEConfig, NetworkConfig
 from lvlm_eval.models.moe_llava.config_file import (
     InputConfig,
     config_json,
-    decoder_config,
     read_config,
     vision_config,
 )
+from lvlm_eval.models.moe_llava.decoder_file import decoder_config
 from lvlm_eval.models.moe_llava.fields import Fields, read_json
 from lvlm_eval.schema import JSON
 

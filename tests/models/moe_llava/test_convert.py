@@ -10,8 +10,9 @@ from lvlm_eval.errors import CheckpointError
 from lvlm_eval.models.moe_llava.backbones import FAMILIES, PHI, QWEN, Family
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config import NetworkConfig
-from lvlm_eval.models.moe_llava.config_file import InputConfig, config_json, decoder_config
+from lvlm_eval.models.moe_llava.config_file import InputConfig, config_json
 from lvlm_eval.models.moe_llava.convert import network_table, tower_table
+from lvlm_eval.models.moe_llava.decoder_file import decoder_config
 from lvlm_eval.models.moe_llava.fields import Fields
 
 TABLE = network_table(PHI, "mlp2x_gelu")

@@ -21,9 +21,9 @@ from lvlm_eval.models.moe_llava.attention import additive_mask
 from lvlm_eval.models.moe_llava.backbones import LLAMA, MISTRAL, PHI, STABLELM, Family
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config import Blocked, NetworkConfig
-from lvlm_eval.models.moe_llava.config_file import decoder_config
 from lvlm_eval.models.moe_llava.convert import network_table
 from lvlm_eval.models.moe_llava.decoder import Context
+from lvlm_eval.models.moe_llava.decoder_file import decoder_config
 from lvlm_eval.models.moe_llava.engine.kv_cache import KVCache
 from lvlm_eval.models.moe_llava.fields import Fields
 from lvlm_eval.models.moe_llava.network import Network
