@@ -22,8 +22,9 @@ from .config_file import CheckpointConfig, read_config
 from .convert import KeyTable, network_table, tower_table
 from .fields import Fields, read_json
 from .network import Network
+from .stored import Stored, stored_tensors
 from .transformers_keys import transformers_table
-from .weights import check_complete, digest_of_files, fill, weight_files
+from .weights import OnLoaded, check_complete, digest_of_files, fill, plan, weight_files
 
 _log = logging.getLogger(__name__)
 # Besides the weights, what in a folder decides the answers.
@@ -66,17 +67,33 @@ class Checkpoint:
         except ValueError as error:
             raise CheckpointError(f"{self.folder}: {error}") from None
 
-    def load(self, vocab_size: int, dtype: torch.dtype, device: str = "cpu") -> Network:
-        """The network with its weights, in eval mode; every key accounted for."""
-        config = self.network_config(vocab_size)
-        network = build_empty(config)
-        table = self._table(config)
-        fill(network, weight_files(self.folder), table, dtype)
-        if self.tower and config.vision:
-            fill(network, weight_files(self.tower), tower_table(config.vision.used_layers), dtype)
-        check_complete(network)
+    def load(
+        self,
+        vocab_size: int,
+        dtype: torch.dtype,
+        device: str = "cpu",
+        on_loaded: OnLoaded | None = None,
+    ) -> Network:
+        """The network with its weights, in eval mode; every key accounted for.
+
+        on_loaded is given each module by name as soon as its own weights are in place.
+        """
+        network = build_empty(self.network_config(vocab_size))
+        fill(network, self.plan(network), dtype, torch.device(device), on_loaded)
         _log.info("loaded %s as %s on %s", self.folder, dtype, device)
         return network.eval().to(device)
+
+    def plan(self, network: Network) -> dict[str, Stored]:
+        """Which stored tensor each parameter of the network becomes; reads none of them."""
+        files = weight_files(self.folder)
+        planned = plan(network, stored_tensors(files), self._table(network))
+        if self.tower and network.vision:
+            of_tower = weight_files(self.tower)
+            table = tower_table(network.vision.config.used_layers)
+            planned |= plan(network, stored_tensors(of_tower), table)
+            files += of_tower
+        check_complete(network, planned, files)
+        return planned
 
     def processor_fields(self) -> Fields | None:
         """What the tower's preprocessor_config.json says; None without a tower.
@@ -90,10 +107,10 @@ class Checkpoint:
         nested = read_json(joint).fields("image_processor") if joint.is_file() else None
         return nested if nested and not file.is_file() else read_json(file)
 
-    def _table(self, config: NetworkConfig) -> KeyTable:
+    def _table(self, network: Network) -> KeyTable:
         family = self.config.family
-        if self.config.layout == "transformers" and config.vision:
-            return transformers_table(family, config.vision.used_layers)
+        if self.config.layout == "transformers" and network.vision:
+            return transformers_table(family, network.vision.config.used_layers)
         return network_table(family, self.config.projector_kind)
 
 

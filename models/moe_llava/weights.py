@@ -1,18 +1,17 @@
-"""Weight files of a checkpoint folder: which they are, their tensors one by one, their digest.
+"""Weight files of a checkpoint folder: which they are, which parameter each tensor becomes, digest.
 
 Formats in the order of preference: sharded safetensors, one safetensors, sharded .bin, one .bin.
+All is checked before the first tensor is read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from pickle import UnpicklingError  # only the name of what torch.load raises
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from lvlm_eval.errors import CheckpointError
@@ -20,8 +19,15 @@ from lvlm_eval.errors import CheckpointError
 from .convert import KeyTable
 from .fields import read_json
 from .moe import Router
+from .reading import CPU, read_tensor
+from .stored import Stored
 
 _SAMPLES, _BLOCK, _HEAD = 64, 1 << 16, 1 << 20
+# Their rows beyond our vocabulary are cut.
+_BY_TOKEN = ("decoder.embedding.weight", "decoder.head.weight")
+
+# A module's name and the module, all its weights in place; may change them.
+OnLoaded = Callable[[str, nn.Module], None]
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -41,6 +47,11 @@ def weight_files(folder: Path) -> list[Path]:
 def _shards(index: Path) -> list[Path]:
     weight_map = read_json(index).fields("weight_map")
     names = sorted({str(name) for name in weight_map.values.values()}) if weight_map else []
+    outside = [name for name in names if PurePosixPath(name).name != name or "\\" in name]
+    if outside:
+        raise CheckpointError(
+            f"{index}: names the shard {outside[0]!r}; shards lie beside their index, nowhere else"
+        )
     files = [index.parent / name for name in names]
     missing = [file.name for file in files if not file.is_file()]
     if missing or not files:
@@ -48,75 +59,97 @@ def _shards(index: Path) -> list[Path]:
     return files
 
 
-def read_tensors(files: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
-    """Keys and CPU tensors in file order, one at a time; never runs code from a file."""
-    for file in files:
-        try:
-            yield from _safetensors(file) if file.suffix == ".safetensors" else _torch_file(file)
-        except (SafetensorError, UnpicklingError, RuntimeError, OSError, EOFError) as error:
-            raise CheckpointError(f"{file}: damaged weights: {error}") from None
+def plan(network: nn.Module, tensors: Iterable[Stored], table: KeyTable) -> dict[str, Stored]:
+    """Our parameters to the stored tensors, or parts of such, that they become.
 
-
-def _safetensors(file: Path) -> Iterator[tuple[str, Tensor]]:
-    with safe_open(file, framework="pt") as opened:
-        for key in opened.keys():  # noqa: SIM118
-            yield key, opened.get_tensor(key)
-
-
-def _torch_file(file: Path) -> Iterator[tuple[str, Tensor]]:
-    if not zipfile.is_zipfile(file):
-        raise CheckpointError(f"{file}: not a torch file of version 1.6 or later; save it anew")
-    tensors: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    yield from tensors.items()
-
-
-def fill(network: nn.Module, files: Sequence[Path], table: KeyTable, dtype: torch.dtype) -> None:
-    """Gives the network's parameters their values, in the dtype, on the CPU, tensor by tensor.
-
-    Routers stay fp32. Rows beyond our vocabulary are cut, as the original resizes embedding and
-    head to the tokenizer's length. A key that the table does not know, or whose parameter is
-    not there or has another shape, is an error.
+    Rows beyond our vocabulary are cut, as the original resizes embedding and head to the
+    tokenizer's length. A key that the table does not know, or whose parameter is not there or
+    has another shape, is an error.
     """
     wanted = dict(network.named_parameters())
-    for whole, tensor in read_tensors(files):
-        keys = table.parts(whole)
-        parts = tensor.chunk(len(keys)) if len(keys) > 1 else [tensor]
-        for key, part in zip(keys, parts, strict=True):
+    found: dict[str, Stored] = {}
+    for whole in tensors:
+        keys = table.parts(whole.key)
+        for key, part in zip(keys, _split(whole, len(keys)), strict=True):
             name = table.ours(key)
             if name is None:
                 continue
             if name not in wanted:
-                raise CheckpointError(f"the weights hold {key!r}; config.json has no place for it")
-            _set(network, name, _fitting(key, part, name, wanted[name].shape), dtype)
+                raise CheckpointError(
+                    f"{whole.file}: holds {key!r}; config.json has no place for it"
+                )
+            if name in found:
+                raise CheckpointError(
+                    f"{whole.file}: {key!r} and {found[name].key!r} are the same weights; "
+                    "which one counts cannot be known"
+                )
+            found[name] = _fitting(part, name, wanted[name].shape)
+    return found
 
 
-def _fitting(key: str, tensor: Tensor, name: str, shape: torch.Size) -> Tensor:
-    """The tensor, vocabulary cut; CheckpointError where its shape is another than ours."""
-    if name in ("decoder.embedding.weight", "decoder.head.weight"):
-        tensor = tensor[: shape[0]]
-    if tensor.shape != shape:
+def _split(whole: Stored, count: int) -> list[Stored]:
+    """The tensor in so many equal parts, one after the other."""
+    if count == 1:
+        return [whole]
+    rows, rest = divmod(whole.shape[0] if whole.shape else 0, count)
+    if rest or not rows:
         raise CheckpointError(
-            f"{key!r} has shape {list(tensor.shape)}; config.json and tokenizer "
-            f"ask for {list(shape)}"
+            f"{whole.file}: {whole.key!r} of shape {list(whole.shape)} is not {count} equal parts"
         )
-    return tensor
+    return [whole.rows(part * rows, (part + 1) * rows) for part in range(count)]
 
 
-def _set(network: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype) -> None:
-    owner, _, leaf = name.rpartition(".")
-    module = network.get_submodule(owner)
-    kept = torch.float32 if isinstance(module, Router) else dtype
-    # a copy in any case: a mapped file must not stay open behind the parameter
-    value = tensor.to(kept, copy=True).contiguous()
-    setattr(module, leaf, nn.Parameter(value, requires_grad=False))
+def _fitting(stored: Stored, name: str, shape: torch.Size) -> Stored:
+    """The tensor, vocabulary cut; CheckpointError where shape or type is not that of weights."""
+    fitting = stored
+    if name in _BY_TOKEN and stored.shape and stored.shape[0] > shape[0]:
+        fitting = stored.rows(0, shape[0])
+    if fitting.shape != tuple(shape):
+        raise CheckpointError(
+            f"{stored.file}: {stored.key!r} has shape {list(stored.shape)}; config.json and "
+            f"tokenizer ask for {list(shape)}"
+        )
+    if not stored.dtype.is_floating_point:
+        raise CheckpointError(
+            f"{stored.file}: {stored.key!r} is stored as {stored.dtype}; weights that were "
+            "quantised elsewhere are not read: take the unquantised checkpoint, then quant=int8"
+        )
+    return fitting
 
 
-def check_complete(network: nn.Module) -> None:
-    """CheckpointError naming the parameters that no file gave a value."""
-    missing = [name for name, parameter in network.named_parameters() if parameter.is_meta]
+def fill(
+    network: nn.Module,
+    planned: Mapping[str, Stored],
+    dtype: torch.dtype,
+    device: torch.device = CPU,
+    on_loaded: OnLoaded | None = None,
+) -> None:
+    """Gives the network's parameters their values, tensor by tensor in the files' order.
+
+    Routers stay fp32. As soon as a module has all its own parameters, on_loaded is called.
+    """
+    waiting = Counter(name.rpartition(".")[0] for name in planned)
+    for name, stored in sorted(planned.items(), key=lambda item: (item[1].file, item[1].offset)):
+        owner, _, leaf = name.rpartition(".")
+        module = network.get_submodule(owner)
+        kept = torch.float32 if isinstance(module, Router) else dtype
+        value = read_tensor(stored, kept, device)
+        setattr(module, leaf, nn.Parameter(value, requires_grad=False))
+        waiting[owner] -= 1
+        if on_loaded and not waiting[owner]:
+            on_loaded(owner, module)
+
+
+def check_complete(network: nn.Module, planned: Iterable[str], files: Sequence[Path]) -> None:
+    """CheckpointError naming the parameters that none of the files has a value for."""
+    given = set(planned)
+    missing = [name for name, _ in network.named_parameters() if name not in given]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise CheckpointError(f"the weights lack {len(missing)} tensors: {shown}")
+        raise CheckpointError(
+            f"{files[0].parent}: the weights ({', '.join(file.name for file in files[:3])}"
+            f"{', ...' if len(files) > 3 else ''}) lack {len(missing)} tensors: {shown}"
+        )
 
 
 def digest_of_files(files: Iterable[Path]) -> str:

@@ -146,7 +146,8 @@ def test_damaged_files_are_named(folder: Path) -> None:
 def test_a_file_that_would_run_code_is_refused(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     torch.save({"lm_head.weight": Path("x")}, folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match="damaged weights"):
+    message = r"pytorch_model\.bin: refused: its pickle asks for pathlib\.\w*Path, which could run"
+    with pytest.raises(CheckpointError, match=message):
         load(folder)
 
 
