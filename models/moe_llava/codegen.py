@@ -18,7 +18,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from lvlm_eval.errors import CheckpointError
 
 from .fields import Fields, read_json
-from .special_tokens import ROLES, special_names
+from .special_tokens import ROLES, added_tokens, special_names
 
 # What the slow class's clean-up replaces, in its order.
 _CLEAN_UP = (
@@ -52,7 +52,7 @@ class CodeGenTokenizer:
     cuts: re.Pattern[str]
     special: frozenset[int]
     alone: frozenset[int]
-    clean_up: bool
+    clean: bool
     tokens: tuple[str, ...]
     add_bos: bool = False
     kind: str = "CodeGenTokenizer"
@@ -80,14 +80,18 @@ class CodeGenTokenizer:
             else:
                 run.append(number)
         text = " ".join(filter(None, [*segments, self._text(run)]))
-        if self.clean_up:
-            for before, after in _CLEAN_UP:
-                text = text.replace(before, after)
-        return text
+        return clean_up(text) if self.clean else text
 
     def _text(self, ids: Sequence[int]) -> str:
         symbols = "".join(self.tokens[number] for number in ids)
         return bytes(_BYTES[symbol] for symbol in symbols).decode("utf-8", errors="replace")
+
+
+def clean_up(text: str) -> str:
+    """The text without the blank before punctuation and contractions."""
+    for before, after in _CLEAN_UP:
+        text = text.replace(before, after)
+    return text
 
 
 def read_codegen(folder: Path, config: Fields) -> CodeGenTokenizer:
@@ -96,7 +100,9 @@ def read_codegen(folder: Path, config: Fields) -> CodeGenTokenizer:
     if not (folder / "merges.txt").is_file():
         raise CheckpointError(f"{folder / 'merges.txt'}: no such file")
     ids = {token: vocabulary.integer(token) for token in vocabulary.values}
-    added, flagged = _added_tokens(folder, config)
+    listed = added_tokens(folder, config)
+    added = {token.text: token.id for token in listed}
+    flagged = {token.id for token in listed if token.special}
     names = special_names(folder, config)
     ids |= added
     tokens = sorted(ids, key=lambda token: ids[token])
@@ -121,21 +127,9 @@ def read_codegen(folder: Path, config: Fields) -> CodeGenTokenizer:
         cuts=cuts,
         special=frozenset(special),
         alone=frozenset(added.values()) - special,
-        clean_up=config.flag("clean_up_tokenization_spaces", True),
+        clean=config.flag("clean_up_tokenization_spaces", True),
         tokens=tuple(tokens),
     )
-
-
-def _added_tokens(folder: Path, config: Fields) -> tuple[dict[str, int], set[int]]:
-    """Added tokens with their ids, and which of these ids are flagged as special."""
-    described = config.fields("added_tokens_decoder")
-    if described is not None:
-        entries = {int(key): described.fields(key) for key in described.values}
-        added = {entry.text("content"): key for key, entry in entries.items() if entry}
-        return added, {key for key, entry in entries.items() if entry and entry.flag("special")}
-    file = folder / "added_tokens.json"
-    listed = read_json(file) if file.is_file() else Fields({}, str(file))
-    return {token: listed.integer(token) for token in listed.values}, set()
 
 
 def _byte_symbols() -> Iterable[tuple[str, int]]:

@@ -13,7 +13,7 @@ import tiktoken
 from lvlm_eval.errors import CheckpointError
 
 # cl100k's pattern, but digits one at a time
-_PATTERN = (
+PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -90,7 +90,7 @@ def read_rank_tokenizer(folder: Path, layout: Layout) -> RankTokenizer:
     start = len(ranks) + layout.gap
     specials = {name: start + place for place, name in enumerate(layout.specials)}
     encoding = tiktoken.Encoding(
-        layout.kind, pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=specials
+        layout.kind, pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=specials
     )
     size = start + len(specials)
     pad, unk = specials[layout.pad], specials[layout.unk]
