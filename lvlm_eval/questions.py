@@ -136,4 +136,6 @@ def _prompt_text(prompt: Prompt) -> JSON:
         [turn.role, [part if isinstance(part, str) else {"image": True} for part in turn.parts]]
         for turn in prompt.turns
     ]
-    return [prompt.system, turns]
+    # only where it is not the usual, so that the digests of all other prompts stay as they were
+    unpadded: list[JSON] = [] if prompt.padded else [{"padded": False}]
+    return [prompt.system, turns, *unpadded]

@@ -52,15 +52,22 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A conversation, ending with the user's turn, that asks for one answer."""
+    """A conversation, ending with the user's turn, that asks for one answer.
+
+    padded: whether LLaVA's own script for this benchmark squares the pictures by padding where
+    the model's configuration says so (model_vqa_loader, model_vqa_mmbench), or hands them to the
+    tower's processor as they are (model_vqa, model_vqa_science). A fact about the benchmark; only
+    a model that is asked to preprocess as the original scripts do reads it.
+    """
 
     turns: tuple[Turn, ...]
     system: str = ""
+    padded: bool = True
 
     @classmethod
-    def user(cls, *parts: Part) -> Prompt:
+    def user(cls, *parts: Part, padded: bool = True) -> Prompt:
         """The usual prompt: one user turn."""
-        return cls((Turn("user", parts),))
+        return cls((Turn("user", parts),), padded=padded)
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -53,6 +53,8 @@ def _sample_lines(sample: Sample, label: str) -> Iterator[str]:
         for part in turn.parts:
             text = f"<image> {part.path}" if isinstance(part, Image) else json.dumps(part)
             yield f"{turn.role + ':':<10} {text}"
+    if sample.prompt.images and not sample.prompt.padded:
+        yield "pictures:  never padded by LLaVA's own script (preprocess=original heeds it)"
     yield f"target:    {json.dumps(sample.target, ensure_ascii=False)}"
     yield f"facts:     {json.dumps(sample.facts, ensure_ascii=False)}"
     yield f"groups:    {json.dumps(sample.groups, ensure_ascii=False)}"

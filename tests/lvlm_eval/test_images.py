@@ -26,6 +26,35 @@ def test_every_mode_becomes_rgb(kind: str, mode: str) -> None:
     assert (opened.mode, opened.size) == ("RGB", (40, 30))
 
 
+def stored(image: Pillow.Image, **options: object) -> Pillow.Image:
+    """What we read of the picture as a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    return open_rgb(Image(data=buffer.getvalue()))
+
+
+def test_conversion_is_pillows_own_as_in_the_original_scripts() -> None:
+    # alpha is dropped and not laid on a ground; 16 bits are cut off at 255 and not scaled
+    assert stored(Pillow.new("RGBA", (2, 2), (10, 20, 30, 0))).getpixel((0, 0)) == (10, 20, 30)
+    assert stored(Pillow.new("LA", (2, 2), (40, 0))).getpixel((1, 1)) == (40, 40, 40)
+    assert stored(Pillow.new("I;16", (2, 2), 4000)).getpixel((0, 0)) == (255, 255, 255)
+    assert stored(Pillow.new("I;16", (2, 2), 77)).getpixel((0, 0)) == (77, 77, 77)
+    assert stored(Pillow.new("1", (2, 2), 1)).getpixel((0, 0)) == (255, 255, 255)
+    palette = Pillow.new("P", (2, 2), 1)
+    palette.putpalette([0, 0, 0, 9, 8, 7])
+    assert stored(palette, transparency=1).getpixel((0, 0)) == (9, 8, 7)
+
+
+def test_a_turned_photograph_stays_as_it_is_stored() -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = 6  # Orientation: turn by 90 degrees to show it upright
+    turned = Pillow.new("RGB", (4, 2), (0, 0, 0))
+    turned.putpixel((3, 0), (255, 255, 255))
+    opened = stored(turned, exif=exif)
+    assert opened.size == (4, 2)
+    assert opened.getpixel((3, 0)) == (255, 255, 255)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
 def test_a_truncated_file_is_refused(kind: str, kept: float) -> None:
