@@ -123,9 +123,15 @@ def _inputs(fields: Fields) -> InputConfig:
     if side not in ("left", "right"):
         raise ValueError(f"tokenizer_padding_side {side!r} is neither left nor right")
     limit = fields.integer("tokenizer_model_max_length", 0)
+    aspect_ratio = fields.text("image_aspect_ratio", "square")
+    if aspect_ratio.startswith("anyres"):  # any other value means: not padded
+        raise ValueError(
+            f"image_aspect_ratio {aspect_ratio!r} cuts pictures into tiles, as LLaVA-NeXT does; "
+            "MoE-LLaVA and LLaVA-1.5 do not"
+        )
     return InputConfig(
         tower=fields.text("mm_image_tower", fields.text("mm_vision_tower", "")),
-        aspect_ratio=fields.text("image_aspect_ratio", "square"),
+        aspect_ratio=aspect_ratio,
         side=cast("Side", side),
         max_length=limit or None,
         start_end=fields.flag("mm_use_im_start_end"),
@@ -140,9 +146,12 @@ def vision_config(tower: Fields, select_layer: int, select_feature: SelectFeatur
     """
     fields = tower.fields("vision_config") or tower
     kind = fields.text("model_type", tower.text("model_type", ""))
-    clip = kind.startswith("clip")
-    if not clip and not kind.startswith("siglip"):
-        raise CheckpointError(f"{tower.origin}: a tower of model_type {kind!r} is not known")
+    clip = kind in ("clip", "clip_vision_model")
+    if not clip and kind not in ("siglip", "siglip_vision_model"):
+        raise CheckpointError(
+            f"{tower.origin}: a tower of model_type {kind!r} is not known; there are clip and "
+            "siglip (SigLIP 2 of a fixed size calls itself siglip)"
+        )
     return VisionConfig(
         width=fields.integer("hidden_size", 768),
         mlp_width=fields.integer("intermediate_size", 3072),

@@ -7,7 +7,7 @@ leaves random weights behind.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,32 +81,38 @@ def network_table(family: Family, projector_kind: str) -> KeyTable:
 
 
 def tower_table(used_layers: int) -> KeyTable:
-    """The vision half of a CLIP or SigLIP model; the text half, the heads, the layers above
-    the selected one and the final norm are dropped."""
-    ours, theirs = "vision.blocks.{n}.", "vision_model.encoder.layers.{n}."
+    """The vision half of a CLIP or SigLIP model; the text half is dropped.
+
+    transformers 5 saves the half alone without the prefix that it has in all other files.
+    """
+    pairs, dropped = tower_rows(used_layers, ("vision_model.", ""))
+    text = r"(text_model|text_projection|visual_projection)\..*", r"logit_(scale|bias)"
+    return KeyTable(tuple(pairs), (*text, *dropped))
+
+
+def tower_rows(
+    used_layers: int, prefixes: Sequence[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Rows of a tower whose keys have one of the prefixes, the first of which is written; and
+    patterns of what is dropped: heads, final norm and the layers above the selected one."""
+    ours, theirs = "vision.blocks.{n}.", "encoder.layers.{n}."
     attention = ("query", "q_proj"), ("key", "k_proj"), ("value", "v_proj"), ("out", "out_proj")
-    pairs = [
-        ("vision.patches", "vision_model.embeddings.patch_embedding"),
-        ("vision.class_token", "vision_model.embeddings.class_embedding"),
-        ("vision.positions", "vision_model.embeddings.position_embedding"),
-        ("vision.pre_norm", "vision_model.pre_layrnorm"),  # the misspelling is CLIP's
+    names = [
+        ("vision.patches", "embeddings.patch_embedding"),
+        ("vision.class_token", "embeddings.class_embedding"),
+        ("vision.positions", "embeddings.position_embedding"),
+        ("vision.pre_norm", "pre_layrnorm"),  # the misspelling is CLIP's
         (ours + "attention_norm", theirs + "layer_norm1"),
         (ours + "mlp_norm", theirs + "layer_norm2"),
         (ours + "mlp.up", theirs + "mlp.fc1"),
         (ours + "mlp.down", theirs + "mlp.fc2"),
+        *((f"{ours}attention.{a}", f"{theirs}self_attn.{b}") for a, b in attention),
     ]
-    pairs += [(f"{ours}attention.{a}", f"{theirs}self_attn.{b}") for a, b in attention]
-    above = rf"vision_model\.encoder\.layers\.(?!({'|'.join(map(str, range(used_layers)))})\.).*"
-    return KeyTable(
-        tuple(pairs),
-        (
-            r"(text_model|text_projection|visual_projection)\..*",
-            r"logit_(scale|bias)",
-            r"vision_model\.(post_layernorm|head)\..*",
-            r"vision_model\.embeddings\.position_ids",
-            above,
-        ),
-    )
+    used = "|".join(map(str, range(used_layers)))
+    above = rf"encoder\.layers\.(?!(?:{used})\.).*"
+    unused = rf"(?:post_layernorm|head)\..*|embeddings\.position_ids|{above}"
+    pairs = [(name, prefix + key) for prefix in prefixes for name, key in names]
+    return pairs, [f"{re.escape(prefix)}(?:{unused})" for prefix in prefixes]
 
 
 def _translate(name: str, pairs: Iterable[tuple[str, str]]) -> str | None:

@@ -8,11 +8,10 @@ own `vision_model.` is there or not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from .backbones import Family
-from .convert import KeyTable, tower_table
+from .convert import KeyTable, tower_rows
 
 _TOWERS = ("vision_tower.vision_model.", "vision_tower.", "model.vision_tower.vision_model.",
            "model.vision_tower.")  # fmt: skip
@@ -28,13 +27,8 @@ def transformers_table(family: Family, used_layers: int) -> KeyTable:
     ]
     for prefix in _PROJECTORS:
         pairs += [(f"projector.layers.{2 * n}", f"{prefix}linear_{n + 1}") for n in range(2)]
-    tower = tower_table(used_layers)
-    bare = [(ours, theirs.removeprefix("vision_model.")) for ours, theirs in tower.pairs]
-    pairs += [(ours, prefix + theirs) for prefix in _TOWERS for ours, theirs in bare]
-    own = r"vision_model\."
-    inside = [pattern.removeprefix(own) for pattern in tower.dropped if pattern.startswith(own)]
-    prefixes = "|".join(map(re.escape, _TOWERS))
-    dropped = [f"(?:{prefixes})(?:{pattern})" for pattern in inside]
+    tower, dropped = tower_rows(used_layers, _TOWERS)
+    pairs += tower
     return KeyTable(tuple(pairs), (*dropped, r".*\.rotary_emb\.inv_freq"))
 
 
