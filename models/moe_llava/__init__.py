@@ -39,6 +39,8 @@ def load(
     batch: int = 32,
     towers: str = "",
     quant: str = "none",
+    preprocess: str = "auto",
+    select_feature: str = "auto",
 ) -> MoELlava:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
 
@@ -47,16 +49,22 @@ def load(
     0.9.5, tokens dropped), sampled (its noisy second expert, seeded by routing_seed and by nothing
     else). conversation: a template of chat.py; by default the backbone's. batch: questions at once.
     towers: a folder with image towers by their hub names. quant: none, int8, int4 (on a GPU):
-    the decoder's linear layers in fewer bits. Raises CheckpointError, UsageError.
+    the decoder's linear layers in fewer bits. preprocess: auto (pictures are padded to squares
+    where config.json says so), pad, square (never), original (as LLaVA's own script for the
+    benchmark does). select_feature: auto (config.json's), patch, cls_patch (which keeps the patch
+    that SigLIP loses with `patch`). Raises CheckpointError, UsageError.
     """
     from .adapter import choose_settings, open_model
     from .chat import known_conversation
+    from .pictures import choose_image_settings
     from .quant import choose_quant
 
     settings = choose_settings(device, dtype, routing, batch, routing_seed)
     template = known_conversation(conversation) if conversation else ""
     chosen = choose_quant(quant, settings.device, settings.dtype)
-    return open_model(checkpoint, towers, replace(settings, conversation=template, quant=chosen))
+    images = choose_image_settings(preprocess, select_feature)
+    settings = replace(settings, conversation=template, quant=chosen)
+    return open_model(checkpoint, towers, settings, images)
 
 
 def parity(golden: Path, model: str | None = None) -> dict[str, FixtureResult]:

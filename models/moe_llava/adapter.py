@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import cast, get_args
 
 import torch
-from torch import Tensor
 
-from lvlm_eval.errors import DataError, UsageError
-from lvlm_eval.images import open_rgb
-from lvlm_eval.schema import Decoding, Image, Request, Response
+from lvlm_eval.errors import UsageError
+from lvlm_eval.schema import Decoding, Request, Response
 
 from .chat import TEMPLATES, ChatFormat, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
 from .engine.engine import Engine, EngineRouting
-from .engine.sequence import Finished, Picture, Question
+from .engine.sequence import Finished, Question
+from .pictures import ImageSettings, PictureReader
 from .preprocess import Processor, read_processor
 from .quant import Quant, quantise
 from .stream import text_pieces
 from .tokenizer import Tokenizer, read_tokenizer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_READERS = 4  # threads that decode pictures while the network is busy
+AS_CONFIGURED = ImageSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +76,15 @@ def choose_settings(
     return Settings(device, dtype, cast("EngineRouting", routing), batch, routing_seed)
 
 
-def open_model(checkpoint: str, towers: str, settings: Settings) -> MoELlava:
+def open_model(
+    checkpoint: str, towers: str, settings: Settings, images: ImageSettings = AS_CONFIGURED
+) -> MoELlava:
     """The model, opened: configuration and digest are read, weights not yet."""
-    return MoELlava(open_checkpoint(checkpoint, towers), settings)
+    opened = open_checkpoint(checkpoint, towers)
+    if images.select_feature != "auto":
+        config = replace(opened.config, select_feature=images.select_feature)
+        opened = replace(opened, config=config)
+    return MoELlava(opened, settings, images)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class MoELlava:
 
     checkpoint: Checkpoint
     settings: Settings
+    images: ImageSettings = AS_CONFIGURED
 
     @property
     def name(self) -> str:
@@ -108,7 +113,7 @@ class MoELlava:
             described["routing_seed"] = str(self.settings.routing_seed)
         if self.settings.quant != "none":
             described["quant"] = self.settings.quant
-        return described
+        return described | self.images.describe()
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
         """Answers batch by batch; the next batch's pictures are read meanwhile."""
@@ -143,29 +148,15 @@ class MoELlava:
 
     def encode(self, requests: Sequence[Request]) -> tuple[list[Question], list[Response]]:
         """Questions for the engine, and responses for those whose picture cannot be read."""
-        images = {_key(image): image for r in requests for image in r.prompt.images}
-        with ThreadPoolExecutor(_READERS) as readers:
-            pixels = dict(zip(images, readers.map(self._read, images.values()), strict=True))
         questions, failed = [], []
-        for request in requests:
-            keys = [_key(image) for image in request.prompt.images]
-            broken = [value for value in map(pixels.__getitem__, keys) if isinstance(value, str)]
-            if broken:
-                failed.append(Response(request.question_id, "", "error", error=broken[0]))
+        read = self.pictures.read([request.prompt for request in requests])
+        for request, pictures in zip(requests, read, strict=True):
+            if isinstance(pictures, str):
+                failed.append(Response(request.question_id, "", "error", error=pictures))
                 continue
-            pictures = (Picture(key, cast("Tensor", pixels[key])) for key in keys)
             ids = self.chat.encode(request.prompt)
             questions.append(Question(request.question_id, tuple(ids), tuple(pictures)))
         return questions, failed
-
-    def _read(self, image: Image) -> Tensor | str:
-        """Pixels (3, size, size), or what went wrong."""
-        if self.processor is None:
-            return "UsageError: the model has no image tower, but the prompt has an image"
-        try:
-            return self.processor.pixels(open_rgb(image))
-        except DataError as error:
-            return f"{type(error).__name__}: {error}"
 
     def _response(self, finished: Finished, decoding: Decoding) -> Response:
         ids = finished.new_token_ids
@@ -192,12 +183,20 @@ class MoELlava:
         return read_tokenizer(self.checkpoint.folder)
 
     @cached_property
+    def pictures(self) -> PictureReader:
+        return PictureReader(self.processor, self.images.preprocess)
+
+    @cached_property
     def processor(self) -> Processor | None:
         """The tower's preprocessing; None for a model without a tower."""
         fields = self.checkpoint.processor_fields()
         if fields is None:
             return None
-        return read_processor(fields, self.checkpoint.config.inputs.aspect_ratio)
+        processor = read_processor(fields, self.checkpoint.config.inputs.aspect_ratio)
+        vision = self.checkpoint.network_config(self.tokenizer.size).vision
+        if vision is not None:
+            processor.check_fits(vision.image_size, fields.origin)
+        return processor
 
     @cached_property
     def engine(self) -> Engine:
@@ -207,10 +206,3 @@ class MoELlava:
         limit = self.checkpoint.config.inputs.max_length
         network = quantise(network, settings.quant)
         return Engine(network, self.chat.stops, settings.routing, limit, settings.routing_seed)
-
-
-def _key(image: Image) -> str:
-    """What tells pictures apart: the digest where it is known, else the path or the bytes."""
-    if image.digest or image.data is None:
-        return image.digest or str(image.path)
-    return hashlib.sha256(image.data).hexdigest()
