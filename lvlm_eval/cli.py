@@ -158,6 +158,25 @@ def explain(
     command.explain(task, sample, data, cache_folder(), tuple(plugin or ()))
 
 
+@app.command()
+def fetch(
+    models: Annotated[list[str], typer.Argument(help="MODEL...: org/name or org/name@revision.")],
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "",
+    source: Annotated[str, typer.Option("--from", help="huggingface or modelscope.")] = (
+        "huggingface"
+    ),
+    tower: Annotated[str, typer.Option(help="The image tower's name on that hub.")] = "",
+    verify: Annotated[bool, typer.Option(help="Hash also what is there already.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be fetched.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring checkpoint, tokenizer and image tower into the local hub cache."""
+    from lvlm_eval.commands import fetch as command
+
+    arguments = command.FetchArguments(tuple(models), revision, source, tower, verify, dry_run)
+    command.fetch(arguments, os.environ, as_json=as_json)
+
+
 @app.command("ls")
 def list_(
     what: Annotated[str, typer.Argument(help="models, tasks, suites or data.")],
@@ -213,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"{type(error).__name__}: {line}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; answers so far are kept, the same command goes on\n")
+        sys.stderr.write("stopped; what is done is kept, the same command goes on\n")
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

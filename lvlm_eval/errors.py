@@ -7,6 +7,7 @@ EvalError                     70  base: catch this one to catch all
 │   └── ImageError             2  not an image, truncated, over the pixel limit
 ├── PredictionError            2  an answers file: unknown or repeated ids, broken lines
 ├── CheckpointError            2  a model folder that cannot be read as it stands
+├── FetchError                2  a hub that has no such model, refuses it, or sends other bytes
 ├── StoreError                 2  a run folder that is damaged
 │   └── RunMismatch            2  a run folder that holds another run
 ├── Incomplete                 3  not all is there yet; the same command goes on
@@ -47,6 +48,10 @@ class PredictionError(EvalError):
 
 
 class CheckpointError(EvalError):
+    exit_code = 2
+
+
+class FetchError(EvalError):
     exit_code = 2
 
 

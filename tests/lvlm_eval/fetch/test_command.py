@@ -1,0 +1,108 @@
+"""`lvlm-eval fetch` as typed: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lvlm_eval.cli import main
+from lvlm_eval.hub_cache import cached_snapshot
+
+from .conftest import MODEL, TOWER
+from .hub_server import COMMIT, Hub
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(cache: Path, capsys: pytest.CaptureFixture[str], pauses: list[float]) -> Call:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = 0
+        try:
+            main(["fetch", *arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_it_says_what_is_where_and_is_silent_on_a_piped_stderr(call: Call, cache: Path) -> None:
+    code, out, err = call(f"moe_llava:{MODEL},dtype=float32")
+    assert (code, err) == (0, "")
+    assert f"{MODEL}: revision {COMMIT}\n  8 files, 730 kB, 730 kB of it new, in {cache}" in out
+    assert f"{TOWER}, the image tower of {MODEL}: revision" in out
+
+
+def test_a_dry_run_writes_nothing_and_lists_all(call: Call, cache: Path) -> None:
+    code, out, _ = call(MODEL, "--dry-run")
+    assert code == 0
+    assert "to fetch    719 kB  model.safetensors" in out
+    assert "optimizer.pt" not in out
+    assert not cache.exists()
+    code, out, _ = call(MODEL, "--json")
+    model, tower = json.loads(out)["models"]
+    assert (model["name"], model["revision"], tower["tower_of"]) == (MODEL, COMMIT, MODEL)
+    assert Path(model["folder"], "config.json").is_file()
+    assert model["bytes_to_fetch"] == model["bytes"] == sum(f["bytes"] for f in model["files"])
+
+
+def test_modelscope_fills_the_same_cache(
+    call: Call, hub: Hub, golden: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.break_after["model.safetensors"] = [1000]
+    code, _, err = call(MODEL, "--from", "modelscope")
+    assert code == 0, err
+    assert "trying again in 1 s" in caplog.text
+    folder = cached_snapshot(MODEL)
+    assert folder is not None
+    assert folder.name == COMMIT
+    assert (folder / "vocab.json").read_bytes() == (golden / "vocab.json").read_bytes()
+    assert not any(token for _, _, token in hub.asked)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("no/body",), ("has no model no/body", "the token in use may be wrong")),
+        ((f"{MODEL}@v9",), ("someone/phi has no revision 'v9'",)),
+        ((MODEL, "--revision", "v9"), ("someone/phi has no revision 'v9'",)),
+        ((MODEL, "--revision", "../x"), ("not a branch, tag or commit",)),
+        (("pope",), ("pope is a task or suite", "docs/data.md")),
+        (("llava15",), ("llava15 is a task or suite",)),
+        (("demo",), ("demo is here already",)),
+        (("baseline:majority",), ("not a model's name on a hub",)),
+        ((MODEL, "--from", "ftp"), ("give huggingface or modelscope",)),
+        ((MODEL, TOWER, "--tower", "a/b"), ("give one MODEL",)),
+    ],
+)
+def test_what_cannot_be_fetched_is_one_line_and_exit_code_2(
+    call: Call, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert all(word in err for word in words), err
+
+
+def test_gated_models_offline_mode_and_broken_hubs(
+    call: Call, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.gated.add(MODEL)
+    code, _, err = call(MODEL)
+    assert (code, "someone/phi is gated: accept its conditions at" in err) == (2, True)
+    hub.gated.clear()
+    hub.status["model.safetensors"] = [503] * 9
+    code, _, err = call(MODEL)
+    assert (code, "the same command goes on" in err) == (3, True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    code, _, err = call(MODEL)
+    assert (code, "HF_HUB_OFFLINE is set" in err) == (2, True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    code, _, err = call(MODEL)
+    assert (code, "no answer from 127.0.0.1:9" in err) == (2, True)
