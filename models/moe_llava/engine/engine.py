@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 EngineRouting = Literal["argmax", "capacity", "sampled"]
 Stops = Callable[[Sequence[int], Sequence[str]], bool]
 _Reason = Literal["stop", "length"] | None
+_FULL = (
+    "UsageError: the conversation fills the {} positions that the model takes, so its end "
+    "would be cut off; start a new one"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,17 @@ class Engine:
                 batches[:0] = [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
 
     def stream(self, question: Question, decoding: Decoding) -> Generator[int, None, Finished]:
-        """The ids of one answer as they come; what it returns at the end is what `run` gives."""
+        """The ids of one answer as they come; what it returns at the end is what `run` gives.
+
+        But a prompt that `run` would cut has failed: of a conversation that grows, the cut takes
+        what was asked last.
+        """
         finished: Finished | None = None
         try:
-            for ((answer, reason),) in self._steps([question], decoding):
+            prompts = self._prompts([question])
+            if prompts.embeds.shape[1] == self.max_length:
+                return Finished(question.question_id, (), "error", _FULL.format(self.max_length))
+            for ((answer, reason),) in self._steps([question], prompts, decoding):
                 yield answer.ids[-1]
                 if reason is not None:
                     finished = Finished(question.question_id, tuple(answer.ids), reason)
@@ -81,18 +92,17 @@ class Engine:
         return finished
 
     def _batch(self, questions: Sequence[Question], decoding: Decoding) -> Iterator[Finished]:
-        for step in self._steps(questions, decoding):
+        for step in self._steps(questions, self._prompts(questions), decoding):
             for answer, reason in step:
                 if reason is not None:
                     yield Finished(answer.question_id, tuple(answer.ids), reason)
 
     @torch.inference_mode()
     def _steps(
-        self, questions: Sequence[Question], decoding: Decoding
+        self, questions: Sequence[Question], prompts: Spliced, decoding: Decoding
     ) -> Iterator[list[tuple[_Answer, _Reason]]]:
         """Each step's answers, one token longer than before, and why those end that do."""
         live = [_Answer.begin(question, decoding.seed, self.routing_seed) for question in questions]
-        prompts = self._prompts(questions)
         noise = self._noise(live, prompts.valid)
         logits, state = prefill(self.network, prompts, self._kind, noise)
         while live:
@@ -114,6 +124,7 @@ class Engine:
     def _kind(self) -> RoutingKind:
         return "capacity" if self.routing == "capacity" else "argmax"
 
+    @torch.inference_mode()
     def _prompts(self, questions: Sequence[Question]) -> Spliced:
         """The batch's prompts as vectors, padded on the left; each picture is encoded once."""
         pictures = {picture.key: picture for q in questions for picture in q.pictures}

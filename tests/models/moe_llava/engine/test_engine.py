@@ -220,3 +220,20 @@ def test_a_stream_too_large_for_the_memory_ends_as_failed(
     with pytest.raises(StopIteration) as stopped:
         next(Engine(network, never).stream(questions[0], Decoding()))
     assert stopped.value.value == Finished("a", (), "error", "OutOfMemoryError: full")
+
+
+def test_a_conversation_that_would_be_cut_is_not_streamed(
+    network: Network, questions: list[Question]
+) -> None:
+    question, decoding = questions[2], Decoding(max_new_tokens=2)  # of two ids
+
+    def last(max_length: int) -> Finished:
+        stream = Engine(network, never, max_length=max_length).stream(question, decoding)
+        with pytest.raises(StopIteration) as stopped:
+            while True:
+                next(stream)
+        finished: Finished = stopped.value.value
+        return finished
+
+    assert last(3).reason == "length"
+    assert last(2).error.startswith("UsageError: the conversation fills the 2 positions")
