@@ -40,6 +40,17 @@ Plugins = Annotated[
 ]
 
 
+LocalRank = Annotated[int | None, typer.Option("--local-rank", hidden=True)]
+
+
+@app.callback()
+def _launched(context: typer.Context, local_rank: LocalRank = None) -> None:
+    """Evaluate large vision-language models: official scores, nothing lost."""
+    # the deepspeed launcher puts --local_rank=N before the command
+    if local_rank is not None and context.invoked_subcommand != "chat":
+        raise UsageError(f"--local-rank {local_rank}: under this launcher only `chat` runs")
+
+
 @app.command()
 def run(
     models: Annotated[list[str] | None, typer.Argument(help="MODEL...", show_default=False)] = None,
@@ -175,6 +186,42 @@ def fetch(
 
     arguments = command.FetchArguments(tuple(models), revision, source, tower, verify, dry_run)
     command.fetch(arguments, os.environ, as_json=as_json)
+
+
+@app.command()
+def chat(
+    model: Annotated[str, typer.Argument(help="MODEL")],
+    image: Annotated[list[Path] | None, typer.Option(help="Shown with the first question.")] = None,
+    system: Annotated[str, typer.Option(help="Replaces the model's own system prompt.")] = "",
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.2,
+    top_p: Annotated[float, typer.Option(help="Share of the likeliest tokens drawn from.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same conversation.")] = 0,
+    max_new_tokens: Annotated[int, typer.Option(help="An answer is cut there.")] = 512,
+    dtype: Annotated[str | None, typer.Option(help="Number type of the weights.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
+    plugin: Plugins = None,
+    local_rank: LocalRank = None,
+    as_json: AsJson = False,
+) -> None:
+    """Talk with a model about pictures; answers appear as they are made."""
+    rank = os.environ.get("RANK")
+    if rank not in (None, "0"):
+        return  # of all processes of a launcher the first talks
+    from lvlm_eval.commands import chat as command
+
+    options = {"dtype": dtype, "device": device}
+    arguments = command.ChatArguments(
+        model=model,
+        images=tuple(image or ()),
+        system=system,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        options={key: value for key, value in options.items() if value is not None},
+        plugins=tuple(plugin or ()),
+    )
+    command.chat(arguments, launched=rank is not None, as_json=as_json)
 
 
 @app.command("ls")

@@ -22,8 +22,8 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy")
 LAYERS = (
     {"schema", "errors", "hub_cache"},
     {
-        *("answers", "certify", "data", "durable", "facts", "fetch", "images", "metrics"),
-        *("predictions", "prompts", "questions", "stats", "store", "task_store"),
+        *("answers", "certify", "conversation", "data", "durable", "facts", "fetch", "images"),
+        *("metrics", "predictions", "prompts", "questions", "stats", "store", "task_store"),
     },
     {"run", "report", "tables", "cells", "comparable", "leaderboard", "plugins", "model_spec"},
     {"evaluation", "api"},
@@ -118,7 +118,7 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
-    ("doctor",), ("doctor", "parity"),
+    ("chat",), ("doctor",), ("doctor", "parity"),
 )  # fmt: skip
 
 
