@@ -1,6 +1,6 @@
 """Evaluation of large vision-language models: official scores, deterministic, nothing lost."""
 
-from lvlm_eval.api import evaluate, leaderboard, load_run
+from lvlm_eval.api import ask, evaluate, leaderboard, load_run, open_model
 from lvlm_eval.errors import EvalError
 from lvlm_eval.schema import (
     Baseline,
@@ -43,7 +43,9 @@ __all__ = [
     "Table",
     "Task",
     "Turn",
+    "ask",
     "evaluate",
     "leaderboard",
     "load_run",
+    "open_model",
 ]

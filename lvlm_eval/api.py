@@ -6,10 +6,12 @@ Each imports what it needs when called, so that importing the package costs next
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvlm_eval.schema import JSON, Mode, Table
+from lvlm_eval.errors import TooFewAnswers
+from lvlm_eval.schema import JSON, Decoding, Image, Mode, Model, Prompt, Request, Table
 
 if TYPE_CHECKING:
     from lvlm_eval.store import RunStore
@@ -49,6 +51,46 @@ def evaluate(
         overrides=overrides or {},
     )
     return evaluation.evaluate(plan, progress)
+
+
+def open_model(model: str, **options: str | float | bool) -> Model:
+    """The model meant by MODEL as on the command line, opened; its weights are read when asked.
+
+    `options` are the adapter's (dtype, device ...). Raises UsageError, CheckpointError.
+    """
+    from lvlm_eval.model_spec import load_model, parse_model
+
+    spec = parse_model(model)
+    given = {key: str(value) for key, value in options.items()}
+    return load_model(replace(spec, options={**spec.options, **given}), {})
+
+
+def ask(
+    model: str | Model,
+    question: str,
+    images: Sequence[str | Path | Image] = (),
+    *,
+    system: str = "",
+    decoding: Decoding = Decoding(max_new_tokens=512),  # noqa: B008  # frozen
+) -> str:
+    """The answer to one question; greedy unless `decoding` says otherwise.
+
+    model: a MODEL as on the command line, or an opened one, which is loaded once for many
+    questions. images: files or pictures, shown in this order before the question. system: "" is
+    the model's own. Raises ImageError for a picture that cannot be read, TooFewAnswers where the
+    model failed, UsageError and CheckpointError for the model.
+    """
+    from lvlm_eval.images import open_rgb
+
+    pictures = [one if isinstance(one, Image) else Image(Path(one)) for one in images]
+    for picture in pictures:
+        open_rgb(picture)
+    opened = open_model(model) if isinstance(model, str) else model
+    prompt = replace(Prompt.user(*pictures, question), system=system)
+    (response,) = opened.generate([Request("ask", prompt)], decoding)
+    if response.finish == "error":
+        raise TooFewAnswers(f"{question!r} has no answer: {response.error}")
+    return response.text
 
 
 def load_run(run: str | Path, results: str | Path = "results") -> RunStore:
