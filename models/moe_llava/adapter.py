@@ -20,9 +20,10 @@ from .engine.engine import Engine, EngineRouting
 from .engine.sequence import Finished, Question
 from .pictures import ImageSettings, PictureReader
 from .preprocess import Processor, read_processor
-from .quant import Quant, quantise
+from .quant import Quant
 from .stream import text_pieces
 from .tokenizer import Tokenizer, read_tokenizer
+from .unchanged import check_unchanged
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 AS_CONFIGURED = ImageSettings()
@@ -162,6 +163,8 @@ class MoELlava:
         ids = finished.new_token_ids
         if finished.reason == "error":
             return Response(finished.question_id, "", "error", error=finished.error)
+        stamps, mapped = self.checkpoint.stamps, self.engine.network.mapped
+        check_unchanged({file: stamp for file, stamp in stamps.items() if file in mapped})
         text = self.chat.decode(ids, decoding.stop)
         return Response(finished.question_id, text, finished.reason, len(ids))
 
@@ -202,7 +205,8 @@ class MoELlava:
     def engine(self) -> Engine:
         """The engine with the weights loaded, which takes its time."""
         settings = self.settings
-        network = self.checkpoint.load(self.tokenizer.size, DTYPES[settings.dtype], settings.device)
+        network = self.checkpoint.load(
+            self.tokenizer.size, DTYPES[settings.dtype], settings.device, settings.quant
+        )
         limit = self.checkpoint.config.inputs.max_length
-        network = quantise(network, settings.quant)
         return Engine(network, self.chat.stops, settings.routing, limit, settings.routing_seed)

@@ -20,11 +20,15 @@ from .build import build_empty
 from .config import NetworkConfig
 from .config_file import CheckpointConfig, read_config
 from .convert import KeyTable, network_table, tower_table
+from .expert_layout import check_experts
 from .fields import Fields, read_json
+from .memory import bytes_needed, check_fits
 from .network import Network
+from .quant import Quant, itemsize, quantiser
 from .stored import Stored, stored_tensors
 from .transformers_keys import transformers_table
-from .weights import OnLoaded, check_complete, digest_of_files, fill, plan, weight_files
+from .unchanged import Stamps, check_unchanged, stamps_of
+from .weights import by_our_names, check_complete, digest_of_files, fill, plan, weight_files
 
 _log = logging.getLogger(__name__)
 # Besides the weights, what in a folder decides the answers.
@@ -45,7 +49,8 @@ _SETTINGS = (
 class Checkpoint:
     """An opened folder. tower: the image tower's own folder, None for a language model.
 
-    digest: SHA-256 over weights and settings, the tower's among them.
+    digest: SHA-256 over weights and settings, the tower's among them. stamps: of the weight
+    files as they were digested.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Checkpoint:
     config: CheckpointConfig
     tower: Path | None
     digest: str
+    stamps: Stamps
 
     @property
     def revision(self) -> str:
@@ -72,26 +78,32 @@ class Checkpoint:
         vocab_size: int,
         dtype: torch.dtype,
         device: str = "cpu",
-        on_loaded: OnLoaded | None = None,
+        quant: Quant = "none",
     ) -> Network:
         """The network with its weights, in eval mode; every key accounted for.
 
-        on_loaded is given each module by name as soon as its own weights are in place.
+        Quantised module by module, so that the memory taken is that of what stays.
         """
-        network = build_empty(self.network_config(vocab_size))
-        fill(network, self.plan(network), dtype, torch.device(device), on_loaded)
+        network, place = build_empty(self.network_config(vocab_size)), torch.device(device)
+        planned = self.plan(network)
+        needed = bytes_needed(network, dtype, itemsize(quant))
+        check_fits(needed, str(dtype).removeprefix("torch."), place, str(self.folder))
+        network.mapped = fill(network, planned, dtype, place, quantiser(quant))
+        check_unchanged(self.stamps)
         _log.info("loaded %s as %s on %s", self.folder, dtype, device)
         return network.eval().to(device)
 
     def plan(self, network: Network) -> dict[str, Stored]:
         """Which stored tensor each parameter of the network becomes; reads none of them."""
         files = weight_files(self.folder)
-        planned = plan(network, stored_tensors(files), self._table(network))
+        named = by_our_names(stored_tensors(files), self._table(network))
+        check_experts(network.decoder.moe, named, str(self.folder))
         if self.tower and network.vision:
             of_tower = weight_files(self.tower)
             table = tower_table(network.vision.config.used_layers)
-            planned |= plan(network, stored_tensors(of_tower), table)
+            named |= by_our_names(stored_tensors(of_tower), table)
             files += of_tower
+        planned = plan(network, named)
         check_complete(network, planned, files)
         return planned
 
@@ -123,13 +135,13 @@ def open_checkpoint(location: str, towers: str = "") -> Checkpoint:
     folder = _folder(location)
     config = read_config(read_json(folder / "config.json"))
     tower = _find_tower(config.inputs.tower, folder, towers) if config.inputs.tower else None
-    files = weight_files(folder) + _settings(folder)
-    digest = digest_of_files(files)
+    stamps = stamps_of(file for part in (folder, tower) if part for file in weight_files(part))
+    digest = digest_of_files(weight_files(folder) + _settings(folder))
     if tower:
         of_tower = digest_of_files(weight_files(tower) + _settings(tower))
         digest = hashlib.sha256(f"{digest} {of_tower}".encode()).hexdigest()
     name = Path(location).absolute().name
-    return Checkpoint(name, folder, config, tower, digest)
+    return Checkpoint(name, folder, config, tower, digest, stamps)
 
 
 def _settings(folder: Path) -> list[Path]:

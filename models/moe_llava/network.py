@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,12 @@ class Output:
 
 
 class Network(nn.Module):
-    """A vision-language model; without tower and projector a language model."""
+    """A vision-language model; without tower and projector a language model.
+
+    mapped: files whose own pages are some of the parameters.
+    """
+
+    mapped: frozenset[Path] = frozenset()
 
     def __init__(
         self, decoder: Decoder, vision: VisionTower | None, projector: Projector | None

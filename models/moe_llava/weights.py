@@ -19,7 +19,7 @@ from lvlm_eval.errors import CheckpointError
 from .convert import KeyTable
 from .fields import read_json
 from .moe import Router
-from .reading import CPU, read_tensor
+from .reading import CPU, is_mapped, read_tensor
 from .stored import Stored
 
 _SAMPLES, _BLOCK, _HEAD = 64, 1 << 16, 1 << 20
@@ -59,14 +59,12 @@ def _shards(index: Path) -> list[Path]:
     return files
 
 
-def plan(network: nn.Module, tensors: Iterable[Stored], table: KeyTable) -> dict[str, Stored]:
-    """Our parameters to the stored tensors, or parts of such, that they become.
+def by_our_names(tensors: Iterable[Stored], table: KeyTable) -> dict[str, Stored]:
+    """Our names to the stored tensors, or to parts of such, that they stand for.
 
-    Rows beyond our vocabulary are cut, as the original resizes embedding and head to the
-    tokenizer's length. A key that the table does not know, or whose parameter is not there or
-    has another shape, is an error.
+    Keys that the table drops are left out; those that it does not know are an error, and so is
+    one parameter under two keys.
     """
-    wanted = dict(network.named_parameters())
     found: dict[str, Stored] = {}
     for whole in tensors:
         keys = table.parts(whole.key)
@@ -74,17 +72,28 @@ def plan(network: nn.Module, tensors: Iterable[Stored], table: KeyTable) -> dict
             name = table.ours(key)
             if name is None:
                 continue
-            if name not in wanted:
-                raise CheckpointError(
-                    f"{whole.file}: holds {key!r}; config.json has no place for it"
-                )
             if name in found:
                 raise CheckpointError(
                     f"{whole.file}: {key!r} and {found[name].key!r} are the same weights; "
                     "which one counts cannot be known"
                 )
-            found[name] = _fitting(part, name, wanted[name].shape)
+            found[name] = part
     return found
+
+
+def plan(network: nn.Module, named: Mapping[str, Stored]) -> dict[str, Stored]:
+    """What each parameter of the network becomes, in its shape.
+
+    Rows beyond our vocabulary are cut, as the original resizes embedding and head to the
+    tokenizer's length. A tensor whose parameter is not there or has another shape is an error.
+    """
+    wanted = dict(network.named_parameters())
+    for name, stored in named.items():
+        if name not in wanted:
+            raise CheckpointError(
+                f"{stored.file}: holds {stored.key!r}; config.json has no place for it"
+            )
+    return {name: _fitting(stored, name, wanted[name].shape) for name, stored in named.items()}
 
 
 def _split(whole: Stored, count: int) -> list[Stored]:
@@ -123,21 +132,25 @@ def fill(
     dtype: torch.dtype,
     device: torch.device = CPU,
     on_loaded: OnLoaded | None = None,
-) -> None:
+) -> frozenset[Path]:
     """Gives the network's parameters their values, tensor by tensor in the files' order.
 
     Routers stay fp32. As soon as a module has all its own parameters, on_loaded is called.
+    Returns the files that parameters are mappings of.
     """
+    mapped = set()
     waiting = Counter(name.rpartition(".")[0] for name in planned)
     for name, stored in sorted(planned.items(), key=lambda item: (item[1].file, item[1].offset)):
         owner, _, leaf = name.rpartition(".")
         module = network.get_submodule(owner)
         kept = torch.float32 if isinstance(module, Router) else dtype
+        mapped |= {stored.file} if is_mapped(stored, kept, device) else set()
         value = read_tensor(stored, kept, device)
         setattr(module, leaf, nn.Parameter(value, requires_grad=False))
         waiting[owner] -= 1
         if on_loaded and not waiting[owner]:
             on_loaded(owner, module)
+    return frozenset(mapped)
 
 
 def check_complete(network: nn.Module, planned: Iterable[str], files: Sequence[Path]) -> None:
