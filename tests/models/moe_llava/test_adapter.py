@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,22 @@ def test_another_conversation_may_be_chosen(golden: Path) -> None:
     assert model.chat.pieces(Prompt.user("Hi"))[0].endswith("###Human: Hi###Assistant:")
     with pytest.raises(UsageError, match="unknown conversation 'x'"):
         moe_llava.load(str(golden / "phi"), conversation="x")
+
+
+def test_a_vocabulary_with_a_patch_token_changes_nothing_else(golden: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "phi"
+    shutil.copytree(golden / "phi", folder)
+    plain = ask(folder, requests_for(folder))
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"mm_use_im_patch_token": True}))
+    added = json.loads((folder / "added_tokens.json").read_text())
+    (folder / "added_tokens.json").write_text(json.dumps(added | {"<im_patch>": 412}))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings["added_tokens_decoder"]["412"] = {"content": "<im_patch>", "special": True}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    model = moe_llava.load(str(folder), device="cpu")
+    assert model.tokenizer.size == 413
+    assert ask(folder, requests_for(folder)) == plain
 
 
 def test_a_broken_picture_fails_its_own_question_only(golden: Path, tmp_path: Path) -> None:

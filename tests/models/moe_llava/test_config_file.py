@@ -75,6 +75,7 @@ def test_llava_15s_names_are_understood(golden: Path) -> None:
         ({"num_attention_heads": 5}, "heads 5 must divide width 64"),
         ({"moe": {"moe_layers_idx": [0]}}, "'num_experts' must be a list of integers"),
         ({"mm_vision_select_feature": "cls"}, "mm_vision_select_feature 'cls'"),
+        ({"image_aspect_ratio": "anyres_max_9"}, "'anyres_max_9' cuts pictures into tiles"),
         ({"tokenizer_padding_side": "top"}, "tokenizer_padding_side 'top'"),
     ],
 )
