@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig, Blip2QFormerModel
 
 from lvlm_eval.errors import CheckpointError
+from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.backbones import PHI
 from lvlm_eval.models.moe_llava.build import build_random
 from lvlm_eval.models.moe_llava.config import NetworkConfig
@@ -19,6 +24,7 @@ from lvlm_eval.models.moe_llava.convert import KeyTable, network_table
 from lvlm_eval.models.moe_llava.projector import Projector
 from lvlm_eval.models.moe_llava.projector_kinds import projector_config, projector_kind
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
+from lvlm_eval.schema import Decoding, Image, Prompt, Request
 
 IN, OUT, PREFIX = 32, 64, "model.mm_projector.image_spatial_proj."
 
@@ -136,6 +142,7 @@ THEIRS: dict[str, Callable[[], nn.Module]] = {
     "pool_mlp2x_gelu": lambda: Pooled(2),
     "simple_in0_out0": lambda: Simple(0, 0, OUT, 2.6875),
     "simple_in1_out0": lambda: Simple(1, 0, OUT, 2.6875),
+    "simple_in2_out0": lambda: Simple(2, 0, OUT, 2.6875),
     "simple_in2_out3": lambda: Simple(2, 3, OUT, 2.6875),
     "cheap_simple_in1_out1": lambda: Simple(1, 1, IN, 4),
     "qformer2_7": lambda: Queried(2, 7, OUT, 2.6875),
@@ -145,6 +152,7 @@ FEATURES = {
     "pool_mlp2x_gelu": 16,
     "simple_in0_out0": 16,
     "simple_in1_out0": 16,
+    "simple_in2_out0": 16,
     "simple_in2_out3": 4,
     "cheap_simple_in1_out1": 4,
     "qformer2_7": 7,
@@ -266,6 +274,35 @@ def test_a_grid_that_is_none_is_refused(kind: str, given: int, message: str) -> 
 def test_impossible_projectors_are_refused(kind: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         projector_config(kind, 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("kind", "features"), [("pool_mlp2x_gelu", 4), ("simple_in2_out0", 4), ("cheap_qformer3_5", 5)]
+)
+def test_a_checkpoint_with_such_a_projector_is_loaded_and_answers(
+    golden: Path, tmp_path: Path, kind: str, features: int
+) -> None:
+    folder = shutil.copytree(golden / "phi", tmp_path / "phi")
+    theirs = random_original(kind).float()
+    tensors = load_file(folder / "model.safetensors")
+    tensors = {key: value for key, value in tensors.items() if "mm_projector" not in key}
+    # clone: repeated blocks are one tensor in memory, and here stored under every number
+    own = {PREFIX + key: value.clone() for key, value in theirs.state_dict().items()}
+    save_file(tensors | own, folder / "model.safetensors")
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"image_projector_type": kind}))
+
+    model = moe_llava.load(str(folder), device="cpu")
+    pixels = torch.randn(2, 3, 56, 56, generator=torch.Generator().manual_seed(15))
+    network = model.engine.network
+    assert network.vision is not None
+    with torch.no_grad():
+        expected, got = theirs(network.vision(pixels)), network.image_features(pixels)
+    assert got.shape == (2, features, OUT)
+    torch.testing.assert_close(got, expected, atol=1e-3, rtol=1e-4)
+    asked = Request("q", Prompt.user(Image(folder / "image.png"), "What?"))
+    (answer,) = model.generate(iter([asked]), Decoding(max_new_tokens=3))
+    assert (answer.finish, answer.new_tokens) == ("length", 3)
 
 
 @pytest.mark.parametrize("kind", ["pool_mlp2x_gelu", "simple_in1_out1", "qformer1_3"])
