@@ -106,7 +106,7 @@ class _Session:
             self._ask(_text(line))
         except EvalError as error:
             self.wrong += 1
-            typer.echo(f"{type(error).__name__}: {error}", err=True)
+            typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
         return True
 
     def _command(self, line: str) -> bool:
