@@ -64,7 +64,7 @@ class VisionConfig:
         """P, the vectors an image becomes.
 
         "patch" drops row 0 whatever it is: without a class token (SigLIP) a real patch is
-        lost. The released weights were trained so; it is kept on purpose.
+        lost. The original trains and answers so; it is kept on purpose.
         """
         return self.positions - (self.select_feature == "patch")
 
