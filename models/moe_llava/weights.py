@@ -21,10 +21,11 @@ from .fields import read_json
 from .moe import Router
 from .reading import CPU, is_mapped, read_tensor
 from .stored import Stored
+from .tied import EMBEDDING, HEAD, without_tied_head
 
 _SAMPLES, _BLOCK, _HEAD = 64, 1 << 16, 1 << 20
 # Their rows beyond our vocabulary are cut.
-_BY_TOKEN = ("decoder.embedding.weight", "decoder.head.weight")
+_BY_TOKEN = (EMBEDDING, HEAD)
 
 # A module's name and the module, all its weights in place; may change them.
 OnLoaded = Callable[[str, nn.Module], None]
@@ -85,9 +86,12 @@ def plan(network: nn.Module, named: Mapping[str, Stored]) -> dict[str, Stored]:
     """What each parameter of the network becomes, in its shape.
 
     Rows beyond our vocabulary are cut, as the original resizes embedding and head to the
-    tokenizer's length. A tensor whose parameter is not there or has another shape is an error.
+    tokenizer's length. A tensor whose parameter is not there or has another shape is an error;
+    of a tied head one that differs from the embedding.
     """
     wanted = dict(network.named_parameters())
+    if EMBEDDING in wanted and HEAD not in wanted:
+        named = without_tied_head(named, wanted[EMBEDDING].shape[0])
     for name, stored in named.items():
         if name not in wanted:
             raise CheckpointError(

@@ -41,7 +41,7 @@ def test_the_vocabulary_is_cut_to_the_tokenizers(folder: Path) -> None:
     network = load(folder)
     stored = load_file(folder / "model.safetensors")["lm_head.weight"]
     assert stored.shape[0] == 512
-    assert torch.equal(network.decoder.head.weight, stored[:VOCABULARY].float())
+    assert torch.equal(network.get_parameter("decoder.head.weight"), stored[:VOCABULARY].float())
 
 
 def test_the_tower_comes_from_its_own_folder_not_from_the_rounded_copy(folder: Path) -> None:
@@ -54,6 +54,43 @@ def test_the_tower_comes_from_its_own_folder_not_from_the_rounded_copy(folder: P
     copy = load_file(folder / "model.safetensors")[key].float()
     assert torch.equal(network.vision.class_token, own)
     assert not torch.equal(own, copy)
+
+
+def tie(folder: Path, head: Tensor | None, *, embedding: bool = True) -> None:
+    """Ties head and embedding in config.json; the files hold this head, or none."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": True}))
+
+    def change(tensors: dict[str, Tensor]) -> None:
+        del tensors["lm_head.weight"]
+        tensors |= {"lm_head.weight": head} if head is not None else {}
+        if not embedding:
+            del tensors["model.embed_tokens.weight"]
+
+    rewrite(folder, change)
+
+
+@pytest.mark.parametrize("stored", ["embedding", "both", "head"])
+def test_a_tied_head_may_be_stored_or_not(folder: Path, stored: str) -> None:
+    table = load_file(folder / "model.safetensors")["model.embed_tokens.weight"]
+    tie(folder, None if stored == "embedding" else table.clone(), embedding=stored != "head")
+    decoder = load(folder).decoder
+    assert decoder.head is None
+    assert torch.equal(decoder.embedding.weight, table[:VOCABULARY].float())
+    hidden = torch.randn(2, 3, table.shape[1], generator=torch.Generator().manual_seed(1))
+    expected = hidden @ table[:VOCABULARY].float().t()
+    torch.testing.assert_close(decoder.logits(hidden), expected)
+
+
+def test_a_tied_head_that_differs_from_the_embedding_is_an_error(folder: Path) -> None:
+    table = load_file(folder / "model.safetensors")["model.embed_tokens.weight"].clone()
+    table[VOCABULARY:] += 1  # rows that are cut do not count
+    tie(folder, table)
+    load(folder)
+    table[VOCABULARY - 1, 0] += 1
+    tie(folder, table)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: 'lm_head\.weight' differs"):
+        load(folder)
 
 
 def test_every_format_gives_the_same_weights(folder: Path) -> None:
