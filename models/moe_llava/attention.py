@@ -1,7 +1,7 @@
 """Causal self-attention with rotary positions, over keys and values that may be cached.
 
 B sequences, T new tokens, S tokens in all (cached and new), H heads, K key heads, d head width,
-R rotated channels, D width.
+D width.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Blocked, DecoderConfig
+from .rotary import Rotation, rotate
 
 
 class KeyValues(Protocol):
@@ -21,24 +22,6 @@ class KeyValues(Protocol):
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Those of all S tokens, (B, K, S, d) each, after (B, K, T, d) new ones are added."""
         ...
-
-
-def rotary_table(positions: Tensor, width: int, base: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (B, 1, T, R) in fp32 for positions (B, T)."""
-    exponents = torch.arange(0, width, 2, device=positions.device).float() / width
-    angles = positions[..., None].float() * (1.0 / base**exponents)  # (B, T, R/2)
-    angles = torch.cat((angles, angles), dim=-1)[:, None]  # (B, 1, T, R)
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """x (B, H, T, d) with its first R channels turned; halves are paired, not neighbours."""
-    cosines, sines = (part.to(x.dtype) for part in table)
-    width = cosines.shape[-1]
-    turned, rest = x[..., :width], x[..., width:]
-    low, high = turned.chunk(2, dim=-1)
-    turned = turned * cosines + torch.cat((-high, low), dim=-1) * sines
-    return torch.cat((turned, rest), dim=-1)
 
 
 def additive_mask(
@@ -63,6 +46,22 @@ def additive_mask(
     return ahead + torch.where(padding, lowest, zero)  # (B, 1, T, S)
 
 
+def windowed(mask: Tensor | None, new_tokens: Tensor, window: int) -> Tensor:
+    """The mask (B, 1, T, S), or causal attention where it is None, with keys blocked that are
+    `window` or more positions before their query. new_tokens: (B, T, D), for sizes and dtype.
+
+    Places count, not positions: between keys that are not padding these differ by the same.
+    """
+    length, device = new_tokens.shape[1], new_tokens.device
+    if mask is None:
+        seen = torch.ones(1, length, dtype=torch.bool, device=device)
+        mask = additive_mask(seen, length, new_tokens.dtype)
+    total = mask.shape[-1]
+    rows = torch.arange(total - length, total, device=device)[:, None]
+    gone = rows - torch.arange(total, device=device) >= window  # (T, S)
+    return mask.masked_fill(gone, torch.finfo(mask.dtype).min)
+
+
 class Attention(nn.Module):
     """Grouped-query attention; torch's fused kernel, exact softmax in fp32."""
 
@@ -82,7 +81,7 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Tensor,
-        rotary: tuple[Tensor, Tensor],
+        rotary: Rotation,
         mask: Tensor | None,
         cache: KeyValues | None,
         layer: int,
@@ -91,6 +90,8 @@ class Attention(nn.Module):
         queries = rotate(self._split(self.query(x), self.heads), rotary)  # (B, H, T, d)
         keys = rotate(self._split(self.key(x), self.kv_heads), rotary)  # (B, K, T, d)
         values = self._split(self.value(x), self.kv_heads)  # (B, K, T, d)
+        if rotary.query_scale is not None:
+            queries = queries * rotary.query_scale.to(queries.dtype)
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)  # (B, K, S, d)
         mixed = F.scaled_dot_product_attention(

@@ -28,8 +28,14 @@ class Family:
 
     norm_eps_key, rotary_base_key, rotary_share_key: config.json's names; without the last all
     of a head is rotated, rotary_share is the class default where the key is absent.
-    qkv_bias: whether there is one, or the key that says so.
+    qkv_bias, out_bias: whether there is one, or the key that says so; bias_default without it.
     mlp_width_over: intermediate_size is so many times the MLP's width.
+    tied_default: tie_word_embeddings where config.json does not say: files leave out what is so
+    by default both in the class and in its base.
+    trained_key: the length trained on. doubling_key, log_key: flags of Qwen's two ways beyond it.
+    window_key: the window of attention, window_default where it is absent; window_switch: the
+    flag that turns it on; full_layers_key: how many first layers have none.
+    scale_keys: MiniCPM's scale_emb, scale_depth and dim_model_base, or none.
     off, on: keys that must be false or absent, or true, for this arithmetic to be right.
     root, layer: what stands before the model's keys and a layer's, {n} being the layer.
     names: our parts of the decoder to the checkpoint's. fused: a layer's part that holds
@@ -45,7 +51,7 @@ class Family:
     parallel: bool
     gated: bool
     qkv_bias: bool | str
-    out_bias: bool
+    out_bias: bool | str
     mlp_bias: bool
     names: Mapping[str, str]
     mlp_names: Mapping[str, str]
@@ -59,7 +65,17 @@ class Family:
     mlp_width_over: int = 1
     activation: Activation | None = None
     blocked: Blocked = "once"
-    off: tuple[str, ...] = ("rope_scaling", "tie_word_embeddings")
+    bias_default: bool = False
+    tied_default: bool = False
+    trained_key: str = "max_position_embeddings"
+    doubling_key: str = ""
+    log_key: str = ""
+    window_key: str = ""
+    window_default: int | None = None
+    window_switch: str = ""
+    full_layers_key: str = ""
+    scale_keys: tuple[str, str, str] | None = None
+    off: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
 
 
@@ -91,7 +107,7 @@ PHI = Family(
     mlp_bias=True,
     rotary_share_key="partial_rotary_factor",
     rotary_share=0.5,
-    off=("rope_scaling", "tie_word_embeddings", "qk_layernorm"),
+    off=("qk_layernorm",),
     names=_ATTENTION
     | {"blocks.{n}.attention.out": _LAYER + "self_attn.dense", "norm": "model.final_layernorm"},
     mlp_names={"up": "fc1", "down": "fc2"},
@@ -105,12 +121,14 @@ STABLELM = Family(
     parallel=False,
     gated=True,
     qkv_bias="use_qkv_bias",
+    bias_default=True,
     out_bias=False,
     mlp_bias=False,
     rotary_share_key="rope_pct",
     rotary_share=0.25,
     activation="silu",  # hard-wired there, whatever hidden_act says
     blocked="half",
+    off=("rope_scaling",),
     names=_SEQUENTIAL,
     mlp_names=_GATED,
 )
@@ -122,26 +140,52 @@ LLAMA = Family(
     norm_eps_key="rms_norm_eps",
     parallel=False,
     gated=True,
-    qkv_bias=False,
-    out_bias=False,
+    qkv_bias="attention_bias",
+    out_bias="attention_bias",
     mlp_bias=False,
     blocked="twice",
-    off=("rope_scaling", "tie_word_embeddings", "attention_bias"),
+    off=("mlp_bias",),
     names=_SEQUENTIAL,
     mlp_names=_GATED,
 )
 
-# Its window of 4096 keys is not modelled: no prompt of a benchmark is that long.
+# The window is that of today's transformers: a query and the keys just before it. The one of 4.34,
+# which the MoE class needs, had one key more in prompts and none while decoding.
 MISTRAL = replace(
     LLAMA,
     name="mistral",
+    qkv_bias=False,
+    out_bias=False,
     conversation="mistral",
     conversations=(("<|end_of_turn|>", "openchat"),),  # openchat's model_type is mistral's
     blocked="infinite",
+    window_key="sliding_window",
+    window_default=4096,
+)
+
+# Its class in the original is Qwen2's; `qwen` is the name of the template there, too.
+QWEN_1_5 = replace(
+    LLAMA,
+    name="qwen1_5",
+    conversation="qwen",
+    qkv_bias=True,
+    out_bias=False,
+    blocked="once",
+    window_key="sliding_window",
+    window_switch="use_sliding_window",
+    full_layers_key="max_window_layers",
+)
+
+MINICPM = replace(
+    LLAMA,
+    name="minicpm",
+    conversation="minicpm",
+    blocked="once",
+    tied_default=True,
+    scale_keys=("scale_emb", "scale_depth", "dim_model_base"),
 )
 
 _QWEN_LAYER = "transformer.h.{n}."
-# Beyond seq_length (8192) keys it rescales its rotary base and its queries: not modelled, either.
 QWEN = Family(
     name="qwen",
     conversation="qwen",
@@ -159,7 +203,9 @@ QWEN = Family(
     rotary_share_key="rotary_pct",
     mlp_width_over=2,
     activation="silu",
-    off=("tie_word_embeddings",),
+    trained_key="seq_length",
+    doubling_key="use_dynamic_ntk",
+    log_key="use_logn_attn",
     on=("no_bias",),
     names={
         "embedding": "transformer.wte",
@@ -178,6 +224,6 @@ QWEN = Family(
 # model_type to family; "moe_" in front says that there are experts, and changes nothing here.
 FAMILIES: Mapping[str, Family] = {
     f"{prefix}llava_{family.name}": family
-    for family in (PHI, STABLELM, LLAMA, MISTRAL, QWEN)
+    for family in (PHI, STABLELM, QWEN, QWEN_1_5, MINICPM, LLAMA, MISTRAL)
     for prefix in ("", "moe_")
 }

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Literal
 
+from .long_context import SHORT, LongContext
+
 NormKind = Literal["layer", "rms"]
 Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "silu"]
 # What the original adds to the scores of future keys, beside the dtype's minimum for padding:
@@ -147,8 +149,12 @@ class DecoderConfig:
     """A causal decoder; a backbone is a value of this, never a class (`backbones.py`).
 
     rotary_width: how many of a head's channels are rotated, the first ones.
+    long:         what changes beyond the length that it was trained on.
     parallel:     attention and MLP read the same normalised input; else one after the other.
     gated:        MLP is down(act(gate(x)) * up(x)); else down(act(up(x))).
+    tied:         the head is the embedding's table.
+    embedding_scale: factor of the vectors that the language model looks up by itself.
+    residual_scale, logit_divisor: of each branch before it is added; of what enters the head.
     """
 
     vocab_size: int
@@ -168,6 +174,11 @@ class DecoderConfig:
     out_bias: bool = True
     mlp_bias: bool = True
     blocked: Blocked = "once"
+    tied: bool = False
+    embedding_scale: float = 1.0
+    residual_scale: float = 1.0
+    logit_divisor: float = 1.0
+    long: LongContext = SHORT
 
     def __post_init__(self) -> None:
         sizes = (self.vocab_size, self.width, self.mlp_width, self.layers, self.heads)
@@ -178,6 +189,8 @@ class DecoderConfig:
             raise ValueError(
                 f"rotary width must be even and in 2..{self.head_width}, got {self.rotary_width}"
             )
+        if self.rotary_width == 2 and self.long.scaling in ("dynamic", "doubling"):
+            raise ValueError("a rotary base that grows needs a rotary width above 2")
 
     @property
     def head_width(self) -> int:
@@ -203,8 +216,13 @@ class MoEConfig:
     aux_loss_coef: float = 0.01
 
     def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError("moe_layers_idx names no layer; a model without experts has no `moe`")
         if len(self.layers) != len(self.experts):
-            raise ValueError(f"{len(self.layers)} MoE layers but {len(self.experts)} expert counts")
+            raise ValueError(
+                f"moe_layers_idx names {len(self.layers)} layers, but num_experts has "
+                f"{len(self.experts)} counts; one for each, or one for all"
+            )
         if len(set(self.layers)) != len(self.layers):
             raise ValueError(f"a layer is named twice in moe_layers_idx {list(self.layers)}")
         if self.top_k not in (1, 2):

@@ -2,55 +2,123 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import cast
+
 from lvlm_eval.schema import JSON
 
 from .backbones import ACTIVATION_NAMES, Family
 from .config import Activation, DecoderConfig, MoEConfig
 from .fields import Fields
+from .long_context import LongContext, RotaryScaling
 
 
 def decoder_config(fields: Fields, family: Family) -> DecoderConfig:
-    """The family's decoder with the sizes that config.json gives."""
+    """The family's decoder with the sizes that config.json gives. ValueError where they clash."""
     wrong = [key for key in family.off if fields.values.get(key)]
     wrong += [key for key in family.on if not fields.values.get(key)]
     if wrong:
         value = fields.values.get(wrong[0])
         raise ValueError(f"{wrong[0]!r} is {value!r}; the arithmetic of that is not known here")
     width, heads = fields.integer("hidden_size"), fields.integer("num_attention_heads")
-    if fields.integer("kv_channels", 0) not in (0, width // max(heads, 1)):
-        raise ValueError("kv_channels times num_attention_heads must be hidden_size")
+    head_width = width // max(heads, 1)
+    for key in ("kv_channels", "head_dim"):
+        if fields.integer(key, head_width) != head_width:
+            raise ValueError(f"{key} times num_attention_heads must be hidden_size")
     share = family.rotary_share
     if family.rotary_share_key:
         share = fields.number(family.rotary_share_key, share)
-    bias = family.qkv_bias
-    return DecoderConfig(
+    decoder = DecoderConfig(
         vocab_size=fields.integer("vocab_size"),
         width=width,
         mlp_width=fields.integer("intermediate_size") // family.mlp_width_over,
         layers=fields.integer("num_hidden_layers"),
         heads=heads,
         kv_heads=fields.integer("num_key_value_heads", heads),
-        rotary_width=int(share * (width // max(heads, 1))),
+        rotary_width=int(share * head_width),
         rotary_base=fields.number(family.rotary_base_key, 10000.0),
         norm=family.norm,
         norm_eps=fields.number(family.norm_eps_key, 1e-5),
         parallel=family.parallel,
         gated=family.gated,
         activation=family.activation or activation(fields.text("hidden_act")),
-        qkv_bias=fields.flag(bias, True) if isinstance(bias, str) else bias,
-        out_bias=family.out_bias,
+        qkv_bias=_flag(fields, family.qkv_bias, family.bias_default),
+        out_bias=_flag(fields, family.out_bias, family.bias_default),
         mlp_bias=family.mlp_bias,
         blocked=family.blocked,
+        tied=fields.flag("tie_word_embeddings", family.tied_default),
+        long=_long_context(fields, family),
+    )
+    return _scaled(decoder, fields, family)
+
+
+def _flag(fields: Fields, says: bool | str, default: bool) -> bool:
+    return fields.flag(says, default) if isinstance(says, str) else says
+
+
+def _scaled(decoder: DecoderConfig, fields: Fields, family: Family) -> DecoderConfig:
+    """The decoder with MiniCPM's three factors, all 1 by default as in its class."""
+    if family.scale_keys is None:
+        return decoder
+    embedding, depth, base = (fields.number(key, 1.0) for key in family.scale_keys)
+    if min(embedding, depth, base) <= 0:
+        raise ValueError(f"{', '.join(family.scale_keys)} must be above 0")
+    return replace(
+        decoder,
+        embedding_scale=embedding,
+        residual_scale=depth / math.sqrt(decoder.layers),
+        logit_divisor=decoder.width / base,
     )
 
 
-def moe_config(moe: Fields | None) -> MoEConfig | None:
-    """The `moe` object of config.json: its layer list and expert counts, nothing guessed."""
+def _long_context(fields: Fields, family: Family) -> LongContext:
+    """What config.json says about prompts longer than trained on."""
+    scaling, factor = _scaling(fields, family)
+    log_queries = bool(family.log_key) and fields.flag(family.log_key, True)
+    trained = fields.integer(family.trained_key, 0)
+    needed = log_queries or scaling in ("dynamic", "doubling")
+    window, full_layers = _window(fields, family)
+    return LongContext(scaling, factor, trained if needed else 0, log_queries, window, full_layers)
+
+
+def _scaling(fields: Fields, family: Family) -> tuple[RotaryScaling, float]:
+    if family.doubling_key:
+        return ("doubling" if fields.flag(family.doubling_key, True) else "none"), 1.0
+    scaling = fields.fields("rope_scaling")
+    # transformers has called the field "type" and later "rope_type"
+    kind = scaling.text("rope_type", scaling.text("type", "default")) if scaling else "default"
+    if scaling is None or kind == "default":
+        return "none", 1.0
+    if kind not in ("linear", "dynamic"):
+        raise ValueError(f"rope_scaling of type {kind!r} is none of linear, dynamic")
+    return cast("RotaryScaling", kind), scaling.number("factor")
+
+
+def _window(fields: Fields, family: Family) -> tuple[int | None, int]:
+    """How many keys a query sees, and how many first layers have no such window."""
+    off = family.window_switch and not fields.flag(family.window_switch)
+    if not family.window_key or off:
+        return None, 0
+    value = fields.values.get(family.window_key, family.window_default)
+    window = None if value is None else fields.integer(family.window_key, family.window_default)
+    full = fields.integer(family.full_layers_key, 0) if family.full_layers_key else 0
+    return window, full if window is not None else 0
+
+
+def moe_config(moe: Fields | None, layers: int) -> MoEConfig | None:
+    """The `moe` object of config.json, for a decoder of so many layers.
+
+    Its list of layers decides; only where it has none does its mode. A single expert count is
+    that of every MoE layer. ValueError where the two lists contradict each other.
+    """
     if moe is None:
         return None
+    chosen = moe_layers(moe, layers)
+    counts = moe.integers("num_experts")
     return MoEConfig(
-        layers=moe.integers("moe_layers_idx"),
-        experts=moe.integers("num_experts"),
+        layers=chosen,
+        experts=counts * len(chosen) if len(counts) == 1 else counts,
         top_k=moe.integer("top_k_experts", 2),
         capacity_factor=moe.number("capacity_factor", 1.0),
         eval_capacity_factor=moe.number("eval_capacity_factor", 1.0),
@@ -58,6 +126,22 @@ def moe_config(moe: Fields | None) -> MoEConfig | None:
         residual=moe.flag("use_residual"),
         aux_loss_coef=moe.number("router_aux_loss_coef", 0.01),
     )
+
+
+def moe_layers(moe: Fields, layers: int) -> tuple[int, ...]:
+    """Which decoder layers have experts: `moe_layers_idx`, or those of `moe_mode`."""
+    if moe.values.get("moe_layers_idx") is not None:
+        return moe.integers("moe_layers_idx")
+    mode = moe.text("moe_mode", "sparse")
+    modes = {
+        "first_half": range(layers // 2),
+        "second_half": range(layers // 2, layers),  # the larger half of an odd number
+        "sparse": range(0, layers, 2),
+        "dense": range(layers),
+    }
+    if mode not in modes:
+        raise ValueError(f"moe_mode {mode!r} without moe_layers_idx is none of {', '.join(modes)}")
+    return tuple(modes[mode])
 
 
 def activation(name: str) -> Activation:
@@ -84,6 +168,31 @@ def decoder_json(decoder: DecoderConfig, family: Family) -> dict[str, JSON]:
         values[family.rotary_share_key] = decoder.rotary_width / decoder.head_width
     if isinstance(family.qkv_bias, str):
         values[family.qkv_bias] = decoder.qkv_bias
+    values["tie_word_embeddings"] = decoder.tied
+    if family.scale_keys is not None:
+        embedding, depth, base = family.scale_keys
+        values[embedding] = decoder.embedding_scale
+        values[depth] = decoder.residual_scale * math.sqrt(decoder.layers)
+        values[base] = decoder.width / decoder.logit_divisor
+    return values | _long_json(decoder.long, family)
+
+
+def _long_json(long: LongContext, family: Family) -> dict[str, JSON]:
+    values: dict[str, JSON] = {}
+    if long.trained:
+        values[family.trained_key] = long.trained
+    if family.log_key:
+        values[family.log_key] = long.log_queries
+    if family.doubling_key:
+        values[family.doubling_key] = long.scaling == "doubling"
+    elif long.scaling != "none":
+        values["rope_scaling"] = {"type": long.scaling, "factor": long.factor}
+    if family.window_key:
+        values[family.window_key] = long.window
+    if family.window_switch:
+        values[family.window_switch] = long.window is not None
+    if family.full_layers_key:
+        values[family.full_layers_key] = long.full_layers
     return values
 
 

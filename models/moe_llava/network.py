@@ -6,7 +6,7 @@ B sequences, T tokens, I images, P features of one, D width, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from .attention import additive_mask
 from .decoder import Context, Decoder
 from .moe import ARGMAX, RouterStats, Routing
 from .projector import Projector
-from .splice import Side, Spliced, splice
+from .splice import IMAGE_TOKEN, Side, Spliced, splice
 from .vision import VisionTower
 
 
@@ -70,8 +70,30 @@ class Network(nn.Module):
     ) -> Spliced:
         """Prompts (T,) with their images (I, 3, size, size), in order, as vectors."""
         features = self.image_features(pixels) if pixels is not None else ()
-        table = self.decoder.embedding.weight
-        return splice(token_ids, features, table, labels=labels, side=side, max_length=max_length)
+        return self.join(token_ids, features, labels=labels, side=side, max_length=max_length)
+
+    def join(
+        self,
+        token_ids: Sequence[Tensor],
+        features: Tensor | Sequence[Tensor],
+        *,
+        labels: Sequence[Tensor] | None = None,
+        side: Side = "right",
+        max_length: int | None = None,
+    ) -> Spliced:
+        """As `splice`, of image features (P, D) each, in order.
+
+        Where there is an embedding_scale it applies to prompts without a picture (`embed`).
+        """
+        table, scale = self.decoder.embedding.weight, self.decoder.config.embedding_scale
+        spliced = splice(
+            token_ids, features, table, labels=labels, side=side, max_length=max_length
+        )
+        if scale == 1:
+            return spliced
+        scales = [1.0 if IMAGE_TOKEN in ids else scale for ids in token_ids]
+        rows = spliced.embeds.new_tensor(scales)[:, None, None]  # (B, 1, 1)
+        return replace(spliced, embeds=spliced.embeds * rows)
 
     def forward(
         self,

@@ -18,7 +18,7 @@ from lvlm_eval.schema import Decoding
 
 from ..moe import RoutingKind
 from ..network import Network
-from ..splice import Spliced, splice
+from ..splice import Spliced
 from .runner import Noise, decode, keep, prefill
 from .sampler import generator_for, gumbel, next_tokens
 from .sequence import Finished, Question
@@ -133,10 +133,9 @@ class Engine:
             pixels = torch.stack([picture.pixels for picture in pictures.values()])
             features = dict(zip(pictures, self.network.image_features(pixels), strict=True))
         device = self.network.device
-        return splice(
+        return self.network.join(
             [torch.tensor(question.token_ids, device=device) for question in questions],
             [features[picture.key] for question in questions for picture in question.pictures],
-            self.network.decoder.embedding.weight,
             side="left",
             max_length=self.max_length,
         )

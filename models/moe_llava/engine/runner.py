@@ -23,12 +23,13 @@ Noise = Mapping[int, Tensor] | None  # MoE layer to (B * T, E), see moe.Routing
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a batch stands: its cache, which cached positions (B, S) are real, and the position
-    (B,) of each sequence's next token."""
+    """Where a batch stands: its cache, which cached positions (B, S) are real, the position (B,)
+    of each sequence's next token, and the length (B,) of its prompt."""
 
     cache: KVCache
     valid: Tensor
     next_positions: Tensor
+    prompt_lengths: Tensor
 
 
 def prefill(
@@ -39,9 +40,10 @@ def prefill(
     everything = bool(prompts.valid.all())
     length = prompts.embeds.shape[1]
     mask = None if everything else _mask(network, prompts.valid, length)
-    context = Context(prompts.positions, mask, cache, Routing(routing, noise))
+    lengths = prompts.valid.sum(dim=1)  # (B,)
+    context = Context(prompts.positions, mask, cache, Routing(routing, noise), lengths)
     hidden, _ = network.decoder(prompts.embeds, context)  # (B, T, D)
-    state = State(cache, prompts.valid, prompts.valid.sum(dim=1))
+    state = State(cache, prompts.valid, lengths, lengths)
     return network.decoder.logits(hidden[:, -1]), state
 
 
@@ -51,11 +53,12 @@ def decode(
     """Logits (B, V) after one more token (B,) of each sequence; extends the state's cache."""
     valid = torch.cat((state.valid, torch.ones_like(state.valid[:, :1])), dim=1)  # (B, S + 1)
     mask = _mask(network, valid, 1)  # (B, 1, 1, S + 1)
-    context = Context(state.next_positions[:, None], mask, state.cache, Routing(routing, noise))
-    hidden, _ = network.decoder(network.decoder.embedding(token_ids[:, None]), context)
-    return network.decoder.logits(hidden[:, -1]), State(
-        state.cache, valid, state.next_positions + 1
-    )
+    positions, lengths = state.next_positions, state.prompt_lengths
+    how = Routing(routing, noise)
+    context = Context(positions[:, None], mask, state.cache, how, lengths)
+    hidden, _ = network.decoder(network.decoder.embed(token_ids[:, None]), context)
+    state = State(state.cache, valid, positions + 1, lengths)
+    return network.decoder.logits(hidden[:, -1]), state
 
 
 def _mask(network: Network, valid: Tensor, new_tokens: int) -> Tensor:
@@ -65,4 +68,6 @@ def _mask(network: Network, valid: Tensor, new_tokens: int) -> Tensor:
 def keep(state: State, rows: Tensor) -> State:
     """The state of the sequences with these indices (B',) alone."""
     state.cache.keep(rows)
-    return State(state.cache, state.valid[rows], state.next_positions[rows])
+    return State(
+        state.cache, state.valid[rows], state.next_positions[rows], state.prompt_lengths[rows]
+    )

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
 from transformers import (
+    GraniteConfig,
+    GraniteForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     PhiConfig,
     PhiForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     StableLmConfig,
     StableLmForCausalLM,
 )
 
 from lvlm_eval.models.moe_llava.attention import additive_mask
-from lvlm_eval.models.moe_llava.backbones import LLAMA, MISTRAL, PHI, STABLELM, Family
+from lvlm_eval.models.moe_llava.backbones import (
+    LLAMA,
+    MINICPM,
+    MISTRAL,
+    PHI,
+    QWEN_1_5,
+    STABLELM,
+    Family,
+)
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config import Blocked, NetworkConfig
 from lvlm_eval.models.moe_llava.convert import network_table
@@ -45,7 +57,8 @@ SIZES: dict[str, JSON] = {
 class Case:
     """A family with Hugging Face's classes; settings beyond SIZES, by both sides' names.
 
-    rotary: the rotated share of a head.
+    rotary: the rotated share of a head. theirs: settings of their class alone. scaling: of
+    rotary positions.
     """
 
     family: Family
@@ -53,6 +66,9 @@ class Case:
     model: type
     settings: dict[str, JSON]
     rotary: float = 1.0
+    theirs: dict[str, JSON] = field(default_factory=dict)
+    scaling: dict[str, JSON] = field(default_factory=dict)
+    id: str = ""
 
 
 PHI_CASE = Case(
@@ -62,10 +78,47 @@ PHI_CASE = Case(
     {"hidden_act": "gelu_new", "layer_norm_eps": 1e-4, "partial_rotary_factor": 0.5},
     0.5,
 )
+LLAMA_CASE = Case(LLAMA, LlamaConfig, LlamaForCausalLM, {"rms_norm_eps": 1e-4})
+MISTRAL_CASE = Case(
+    MISTRAL, MistralConfig, MistralForCausalLM, {"rms_norm_eps": 1e-4, "sliding_window": 4}
+)
 CASES = [
     PHI_CASE,
-    Case(LLAMA, LlamaConfig, LlamaForCausalLM, {"rms_norm_eps": 1e-4}),
-    Case(MISTRAL, MistralConfig, MistralForCausalLM, {"rms_norm_eps": 1e-4}),
+    LLAMA_CASE,
+    replace(
+        LLAMA_CASE, settings={"rms_norm_eps": 1e-4, "attention_bias": True}, id="llama with biases"
+    ),
+    replace(
+        LLAMA_CASE,
+        settings={"rms_norm_eps": 1e-4, "tie_word_embeddings": True},
+        id="llama with a tied head",
+    ),
+    replace(LLAMA_CASE, scaling={"rope_type": "linear", "factor": 4.0}, id="llama linear"),
+    replace(
+        LLAMA_CASE,
+        settings={"rms_norm_eps": 1e-4, "max_position_embeddings": 8},
+        scaling={"rope_type": "dynamic", "factor": 4.0},
+        id="llama dynamic",
+    ),
+    MISTRAL_CASE,
+    Case(
+        QWEN_1_5,
+        Qwen2Config,
+        Qwen2ForCausalLM,
+        {
+            "rms_norm_eps": 1e-4,
+            "use_sliding_window": True,
+            "sliding_window": 4,
+            "max_window_layers": 1,
+        },
+    ),
+    Case(
+        QWEN_1_5,
+        Qwen2Config,
+        Qwen2ForCausalLM,
+        {"rms_norm_eps": 1e-4, "use_sliding_window": False, "sliding_window": 4},
+        id="qwen1_5 without a window",
+    ),
     Case(
         STABLELM,
         StableLmConfig,
@@ -73,19 +126,42 @@ CASES = [
         {"layer_norm_eps": 1e-4, "norm_eps": 1e-4, "rope_pct": 0.25, "use_qkv_bias": True},
         0.25,
     ),
+    Case(  # MiniCPM's own class is not in transformers; Granite has the same three factors
+        MINICPM,
+        GraniteConfig,
+        GraniteForCausalLM,
+        {
+            "rms_norm_eps": 1e-4,
+            "tie_word_embeddings": False,
+            "scale_emb": 3.0,
+            "scale_depth": 1.4,
+            "dim_model_base": 32,
+        },
+        theirs={
+            "embedding_multiplier": 3.0,
+            "residual_multiplier": 1.4 / 3**0.5,  # three layers
+            "logits_scaling": 48 / 32,
+            "attention_multiplier": 8**-0.5,
+        },
+    ),
 ]
+
+
+def name_of(case: Case) -> str:
+    return case.id or case.family.name
 
 
 def hugging_faces(case: Case) -> torch.nn.Module:
     """A random model of theirs whose every parameter matters."""
     torch.manual_seed(5)
-    settings = {**SIZES, **case.settings, "bos_token_id": 0, "eos_token_id": 0}
+    settings = {**SIZES, **case.settings, **case.theirs, "bos_token_id": 0, "eos_token_id": 0}
     config = case.config(**settings, pad_token_id=None, attn_implementation="eager")
     # where this version of the classes keeps base and share of the rotation
     config.rope_parameters = {
         "rope_type": "default",
         "rope_theta": SIZES["rope_theta"],
         "partial_rotary_factor": case.rotary,
+        **case.scaling,
     }
     model: torch.nn.Module = case.model(config).eval()
     for name, parameter in model.named_parameters():
@@ -97,14 +173,14 @@ def hugging_faces(case: Case) -> torch.nn.Module:
 
 def with_weights_of(theirs: torch.nn.Module, case: Case) -> Network:
     """Our network of the same settings with their weights, every one of ours filled."""
-    fields = Fields({**SIZES, **case.settings}, "config.json")
+    fields = Fields({**SIZES, **case.settings, "rope_scaling": case.scaling or None}, "config.json")
     config = NetworkConfig(decoder_config(fields, case.family))
     network = build_empty(config).to_empty(device="cpu")
     table, own = network_table(case.family, "linear"), network.state_dict()
     filled = set()
     for key, tensor in theirs.state_dict().items():
         name = table.ours(key) if key != "lm_head.bias" else None
-        if name is not None:
+        if name in own:
             own[name].copy_(tensor)
             filled.add(name)
     assert filled == set(own)
@@ -115,7 +191,7 @@ def our_phi() -> Network:
     return with_weights_of(hugging_faces(PHI_CASE), PHI_CASE)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.family.name)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_logits_equal_hugging_faces_under_right_padding(case: Case) -> None:
     theirs = hugging_faces(case)
     ours = with_weights_of(theirs, case)
@@ -124,9 +200,31 @@ def test_logits_equal_hugging_faces_under_right_padding(case: Case) -> None:
     valid[1, 9:] = False
     with torch.no_grad():
         expected = theirs(input_ids=ids, attention_mask=valid.long()).logits
-        got = ours(ours.decoder.embedding(ids), valid).logits
+        got = ours(ours.decoder.embed(ids), valid).logits
     assert expected.std() > 0.3  # the comparison is not one of zeros
     torch.testing.assert_close(got[valid], expected[valid], atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_logits_without_a_mask_equal_hugging_faces(case: Case) -> None:
+    theirs = hugging_faces(case)
+    ours = with_weights_of(theirs, case)
+    ids = torch.randint(70, (1, 13), generator=torch.Generator().manual_seed(6))
+    with torch.no_grad():
+        expected = theirs(input_ids=ids).logits
+        got = ours(ours.decoder.embed(ids)).logits
+    torch.testing.assert_close(got, expected, atol=2e-5, rtol=1e-4)
+
+
+def test_a_window_changes_what_is_seen() -> None:
+    theirs = hugging_faces(MISTRAL_CASE)
+    ours = with_weights_of(theirs, MISTRAL_CASE)
+    wide = with_weights_of(theirs, replace(MISTRAL_CASE, settings={"rms_norm_eps": 1e-4}))
+    embeds = ours.decoder.embedding(torch.arange(13)[None])
+    with torch.no_grad():
+        near, far = ours(embeds).logits, wide(embeds).logits
+    torch.testing.assert_close(near[:, :4], far[:, :4])  # so many keys fit
+    assert (near[:, 4:] - far[:, 4:]).abs().amax(dim=-1).min() > 1e-3
 
 
 def test_without_a_mask_attention_is_causal() -> None:

@@ -1,0 +1,68 @@
+"""Rotary positions: tables of cosines and sines, scaled where a prompt is longer than trained on.
+
+B sequences, T tokens, H heads, d head width, R rotated channels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .config import DecoderConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """cosines, sines (B, 1, T, R) in fp32; query_scale (B, 1, T, 1), None where it is 1."""
+
+    cosines: Tensor
+    sines: Tensor
+    query_scale: Tensor | None = None
+
+
+def rotation(positions: Tensor, config: DecoderConfig, prompt_lengths: Tensor) -> Rotation:
+    """The rotation of tokens at positions (B, T) of sequences with prompts of (B,) tokens."""
+    width, long = config.rotary_width, config.long
+    exponents = torch.arange(0, width, 2, device=positions.device).float() / width
+    frequencies = 1.0 / _base(config, positions, prompt_lengths) ** exponents  # (R/2,), (B, 1, R/2)
+    if long.scaling == "linear":
+        frequencies = frequencies / long.factor
+    angles = positions[..., None].float() * frequencies  # (B, T, R/2)
+    angles = torch.cat((angles, angles), dim=-1)[:, None]  # (B, 1, T, R)
+    scale = None
+    if long.log_queries:
+        # Qwen: log of the 1-based position; up to the trained length queries are left alone
+        logarithm = (positions + 1).double().log() / math.log(long.trained)
+        scale = logarithm.clamp(min=1).float()[:, None, :, None]  # (B, 1, T, 1)
+    return Rotation(angles.cos(), angles.sin(), scale)
+
+
+def _base(config: DecoderConfig, positions: Tensor, prompt_lengths: Tensor) -> Tensor | float:
+    """The base, or (B, 1, 1) where it depends on a sequence's length.
+
+    "dynamic" grows with every token, and keys that are cached keep the base that they met: so
+    it is in transformers. "doubling" is decided by the prompt and stays (`modeling_qwen.py`).
+    """
+    long, width = config.long, config.rotary_width
+    if long.scaling == "dynamic":
+        lengths = (positions.amax(dim=1) + 1).clamp(min=long.trained).double()
+        growth = long.factor * lengths / long.trained - (long.factor - 1)
+    elif long.scaling == "doubling":
+        doublings = (prompt_lengths.double() / long.trained).log2().ceil() + 1
+        growth = (2**doublings - 1).clamp(min=1)
+    else:
+        return config.rotary_base
+    return (config.rotary_base * growth ** (width / (width - 2))).float()[:, None, None]
+
+
+def rotate(x: Tensor, by: Rotation) -> Tensor:
+    """x (B, H, T, d) with its first R channels turned; halves are paired, not neighbours."""
+    cosines, sines = by.cosines.to(x.dtype), by.sines.to(x.dtype)
+    width = cosines.shape[-1]
+    turned, rest = x[..., :width], x[..., width:]
+    low, high = turned.chunk(2, dim=-1)
+    turned = turned * cosines + torch.cat((-high, low), dim=-1) * sines
+    return torch.cat((turned, rest), dim=-1)
