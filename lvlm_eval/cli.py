@@ -278,9 +278,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(json.dumps({"error": type(error).__name__, "message": line}) + "\n")
         sys.stderr.write(f"{type(error).__name__}: {line}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; what is done is kept, the same command goes on\n")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # what typer makes of Ctrl-C
+            sys.stderr.write("stopped; what is done is kept, the same command goes on\n")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

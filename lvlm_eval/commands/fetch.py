@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,9 @@ from lvlm_eval.plugins import SUITES, model_names, task_names
 from lvlm_eval.schema import JSON
 
 if TYPE_CHECKING:
+    from lvlm_eval.fetch.connection import Connection
     from lvlm_eval.fetch.job import Job
+    from lvlm_eval.fetch.remote import Hub
 
 _MODELSCOPE = "https://www.modelscope.cn"
 
@@ -39,24 +41,17 @@ class FetchArguments:
 
 def fetch(arguments: FetchArguments, environment: Mapping[str, str], *, as_json: bool) -> None:
     """Bring each model with its image tower; print where it is and which revision."""
-    from huggingface_hub import constants, get_token
-    from tqdm import tqdm
+    from huggingface_hub import constants
 
     from lvlm_eval.fetch.connection import Connection
-    from lvlm_eval.fetch.job import carry_out, check_space, plan
-    from lvlm_eval.fetch.remote import Hub
+    from lvlm_eval.fetch.job import check_space, plan
 
     names = [_name(text, arguments.revision) for text in arguments.models]
     if arguments.tower and len(names) > 1:
         raise UsageError("--tower names the image tower of one model; give one MODEL with it")
     if constants.HF_HUB_OFFLINE:
         raise UsageError("HF_HUB_OFFLINE is set, and fetch needs the network; unset it")
-    if arguments.source == "huggingface":
-        hub, token = Hub("huggingface", constants.ENDPOINT), get_token()
-    elif arguments.source == "modelscope":
-        hub, token = Hub("modelscope", _modelscope(environment)), None
-    else:
-        raise UsageError(f"--from {arguments.source}: give huggingface or modelscope")
+    hub, token = _hub(arguments.source, environment)
     cache = Path(constants.HF_HUB_CACHE)
     with Connection(token) as connection:
         planned = [plan(hub, connection, cache, name, arguments.tower) for name in names]
@@ -64,20 +59,52 @@ def fetch(arguments: FetchArguments, environment: Mapping[str, str], *, as_json:
         before = {job.snapshot: job.lacks for job in jobs}
         if not arguments.dry_run:
             check_space(jobs)
-            with tqdm(
-                desc="fetch",
-                total=sum(job.size for job in jobs),
-                initial=sum(job.size - job.lacks for job in jobs),
-                unit="B",
-                unit_scale=True,
-                disable=None,  # where stderr is no terminal
-            ) as bar:
-                for job in jobs:
-                    carry_out(job, connection, bar.update, verify=arguments.verify)
+            _carry_out_all(jobs, connection, verify=arguments.verify)
     if as_json:
         show_json({"models": [_as_json(job, before[job.snapshot]) for job in jobs]})
     for job in () if as_json else jobs:
         typer.echo(_as_text(job, before[job.snapshot], dry_run=arguments.dry_run))
+
+
+def _hub(source: str, environment: Mapping[str, str]) -> tuple[Hub, str | None]:
+    """The hub's address and the token to show there; MODELSCOPE_DOMAIN is what its SDK reads."""
+    from huggingface_hub import constants, get_token
+
+    from lvlm_eval.fetch.remote import Hub
+
+    if source == "huggingface":
+        return Hub("huggingface", constants.ENDPOINT), get_token()
+    if source == "modelscope":
+        domain = environment.get("MODELSCOPE_DOMAIN", "")
+        default = f"https://{domain}" if domain else _MODELSCOPE
+        endpoint = environment.get("MODELSCOPE_ENDPOINT", default)
+        return Hub("modelscope", endpoint.rstrip("/")), None
+    raise UsageError(f"--from {source}: give huggingface or modelscope")
+
+
+def _carry_out_all(jobs: Sequence[Job], connection: Connection, *, verify: bool) -> None:
+    """One bar with the time left over all files; none where stderr is no terminal."""
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    from lvlm_eval.fetch.job import carry_out
+
+    size = sum(job.size for job in jobs)
+    here = size - sum(job.lacks for job in jobs)
+    with (
+        logging_redirect_tqdm(),
+        tqdm(
+            desc="fetch",
+            total=size,
+            initial=here,
+            unit="B",
+            unit_scale=True,
+            dynamic_ncols=True,
+            disable=None,
+        ) as bar,
+    ):
+        for job in jobs:
+            carry_out(job, connection, bar.update, verify=verify)
 
 
 def _name(text: str, revision: str) -> HubName:
@@ -98,13 +125,6 @@ def _name(text: str, revision: str) -> HubName:
     if revision and parse_hub_name(f"{name.repository}@{revision}") is None:
         raise UsageError(f"--revision {revision}: not a branch, tag or commit")
     return HubName(name.repository, name.revision or revision)
-
-
-def _modelscope(environment: Mapping[str, str]) -> str:
-    """ModelScope's address; MODELSCOPE_DOMAIN is what its own SDK reads."""
-    domain = environment.get("MODELSCOPE_DOMAIN", "")
-    default = f"https://{domain}" if domain else _MODELSCOPE
-    return environment.get("MODELSCOPE_ENDPOINT", default).rstrip("/")
 
 
 def _as_json(job: Job, lacked: int) -> JSON:

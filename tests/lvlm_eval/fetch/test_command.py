@@ -89,6 +89,22 @@ def test_what_cannot_be_fetched_is_one_line_and_exit_code_2(
     assert all(word in err for word in words), err
 
 
+def test_ctrl_c_keeps_what_came_and_says_so(
+    call: Call, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Path, *arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lvlm_eval.fetch.snapshot.Snapshot.place", interrupted)
+        code, _, err = call(MODEL)
+    assert (code, err) == (130, "stopped; what is done is kept, the same command goes on\n")
+    assert len(list(cache.glob("*/blobs/*.incomplete"))) == 1
+    assert cached_snapshot(MODEL) is None
+    assert call(MODEL)[0] == 0
+    assert cached_snapshot(MODEL) is not None
+
+
 def test_gated_models_offline_mode_and_broken_hubs(
     call: Call, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
