@@ -48,9 +48,13 @@ class Connection:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._token = token is not None
-        self._client = httpx.Client(
-            headers=headers, follow_redirects=True, timeout=httpx.Timeout(30.0, connect=10.0)
-        )
+        timeout = httpx.Timeout(30.0, connect=10.0)
+        try:
+            self._client = httpx.Client(headers=headers, follow_redirects=True, timeout=timeout)
+        except (ImportError, ValueError) as error:  # httpx reads the proxies of the environment
+            raise FetchError(
+                f"the proxy of the environment (ALL_PROXY, HTTPS_PROXY) cannot be used: {error}"
+            ) from None
 
     def __enter__(self) -> Connection:
         return self

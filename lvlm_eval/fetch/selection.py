@@ -14,10 +14,9 @@ from lvlm_eval.schema import JSON
 
 ReadJson = Callable[[str], JSON]  # a file's name to its content
 
-_TOWER = ("config.json", "preprocessor_config.json")
+_PREPROCESSING = ("preprocessor_config.json", "processor_config.json")  # the latter: transformers 5
 _SETTINGS = (
-    *_TOWER,
-    *("generation_config.json", "adapter_config.json", "processor_config.json"),
+    *("config.json", "generation_config.json", "adapter_config.json", *_PREPROCESSING),
     *("chat_template.json", "chat_template.jinja"),
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"),
@@ -34,10 +33,10 @@ def choose(names: Collection[str], read: ReadJson, of: str) -> list[str]:
 
 def choose_tower(names: Collection[str], read: ReadJson, of: str) -> list[str]:
     """An image tower's files: its tokenizer is not needed."""
-    missing = [name for name in _TOWER if name not in names]
-    if missing:
-        raise FetchError(f"{of} is no image tower: it has no {', '.join(missing)}")
-    return [*_TOWER, *_weights(names, read, of)]
+    settings = [name for name in _PREPROCESSING if name in names]
+    if not settings:
+        raise FetchError(f"{of} is no image tower: it has no {_PREPROCESSING[0]}")
+    return ["config.json", *settings, *_weights(names, read, of)]
 
 
 def tower_of(config: JSON) -> str:

@@ -161,6 +161,14 @@ def _folder(location: str) -> Path:
     return cached
 
 
+def _has_weights(folder: Path) -> bool:
+    """Other programs leave snapshots in the hub cache that hold settings alone."""
+    try:
+        return bool(weight_files(folder))
+    except CheckpointError:
+        return False
+
+
 def _find_tower(name: str, folder: Path, towers: str) -> Path:
     places = [Path(towers).expanduser() / name] if towers else []
     places += [folder / "towers" / name, Path(name).expanduser()]
@@ -168,7 +176,7 @@ def _find_tower(name: str, folder: Path, towers: str) -> Path:
         if (place / "config.json").is_file():
             return place
     cached = cached_snapshot(name)
-    if cached is None:
+    if cached is None or not _has_weights(cached):
         raise CheckpointError(
             f"{folder}: its image tower {name} is not here; put config.json, "
             "preprocessor_config.json and the weights of that model into "

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,21 @@ def test_a_tampered_run_file_is_refused(make_plan: MakePlan) -> None:
     file.write_text(file.read_text().replace("feathers", "fur"))
     with pytest.raises(RunMismatch, match="remove the folder"):
         evaluate(make_plan(), quiet)
+
+
+def test_the_hubs_commit_is_recorded_and_does_not_make_another_run(
+    make_plan: MakePlan, tmp_path: Path
+) -> None:
+    """A hub's new commit of the same weights goes on with the run; the digest tells them apart."""
+    stores = []
+    for commit in ("aa11", "bb22"):
+        snapshot = tmp_path / "models--org--parrot" / "snapshots" / commit
+        snapshot.mkdir(parents=True)
+        candidate = make_plan(f"parrot:{snapshot}").candidates[0]
+        same = replace(candidate, spec=replace(candidate.spec, name="parrot"))
+        stores += evaluate(make_plan(candidates=(same,)), quiet)
+    assert [s.provenance["revision"] for s in stores] == ["aa11", "aa11"]
+    assert stores[0].folder == stores[1].folder
 
 
 def test_a_damaged_answer_is_named_and_a_torn_one_asked_again(make_plan: MakePlan) -> None:

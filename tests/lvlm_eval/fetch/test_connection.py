@@ -82,6 +82,12 @@ def test_the_token_is_told_to_the_hub_alone(
     assert "hf_secret" not in caplog.text
 
 
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "carrier-pigeon://loft")
+    with pytest.raises(FetchError, match=r"ALL_PROXY.*carrier-pigeon"):
+        Connection()
+
+
 def test_no_network_is_one_clear_line(hub: Hub, pauses: list[float]) -> None:
     with Connection() as connection:
         with pytest.raises(FetchError, match=r"no answer from 127\.0\.0\.1:9: ConnectError"):

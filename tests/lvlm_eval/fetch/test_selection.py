@@ -71,6 +71,8 @@ def test_a_tower_needs_no_tokenizer() -> None:
     names = ["config.json", "preprocessor_config.json", "vocab.json", "model.safetensors"]
     expected = ["config.json", "preprocessor_config.json", "model.safetensors"]
     assert choose_tower(names, read, "org/t") == expected
+    names[1] = expected[1] = "processor_config.json"
+    assert choose_tower(names, read, "org/t") == expected
 
 
 def test_both_families_names_of_the_tower_are_read() -> None:

@@ -199,6 +199,16 @@ def test_a_missing_tower_says_what_to_put_where(
         open_checkpoint(str(folder))
     assert open_checkpoint(str(folder), str(elsewhere)).tower is not None
 
+    name = "openai/clip-vit-large-patch14-336"
+    repository = tmp_path / "hub" / f"models--{name.replace('/', '--')}"
+    snapshot = Path(shutil.copytree(elsewhere / name, repository / "snapshots" / "abc123"))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc123")
+    assert open_checkpoint(str(folder)).tower == snapshot
+    (snapshot / "pytorch_model.bin").unlink()  # settings alone, as other programs leave it
+    with pytest.raises(CheckpointError, match=r"lvlm-eval fetch openai/clip"):
+        open_checkpoint(str(folder))
+
 
 def test_a_name_is_looked_for_in_the_hub_cache(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
