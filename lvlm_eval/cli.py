@@ -237,6 +237,21 @@ def list_(
     command.ls(what, data, cache_folder(), tuple(plugin or ()), as_json=as_json)
 
 
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(help="A checkpoint's folder, or global_step*.")],
+    target: Annotated[Path, typer.Argument(help="The folder to be made.")],
+    to: Annotated[str, typer.Option("--to", help="original or transformers.")],
+    dtype: Annotated[str | None, typer.Option(help="Of all weights; as stored without.")] = None,
+    max_shard_size: Annotated[str, typer.Option(help="Of a weight file.")] = "5GB",
+    towers: Annotated[str, typer.Option(help="A folder with towers by their hub names.")] = "",
+) -> None:
+    """Write a checkpoint in another layout, tensor by tensor, bit for bit."""
+    from lvlm_eval.commands import convert as command
+
+    command.convert(source, target, to, dtype, max_shard_size, towers)
+
+
 @doctor.callback()
 def _doctor() -> None:
     """Checks of models and machine, for developers."""

@@ -118,7 +118,7 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
-    ("chat",), ("doctor",), ("doctor", "parity"),
+    ("chat",), ("convert",), ("doctor",), ("doctor", "parity"),
 )  # fmt: skip
 
 

@@ -67,6 +67,25 @@ def load(
     return open_model(checkpoint, towers, settings, images)
 
 
+def convert_checkpoint(
+    source: str,
+    target: Path,
+    *,
+    to: str,
+    dtype: str = "",
+    max_shard_size: str = "5GB",
+    towers: str = "",
+) -> Path:
+    """A checkpoint written anew in the other layout, and its folder; streamed, whole or not at all.
+
+    to: original (MoE-LLaVA's and LLaVA-1.5's own) or transformers. dtype: of all weights but
+    routers; without it each keeps its own. Raises CheckpointError, UsageError.
+    """
+    from .conversion.convert import choose_job, convert
+
+    return convert(source, towers, choose_job(target, to, dtype, max_shard_size))
+
+
 def parity(golden: Path, model: str | None = None) -> dict[str, FixtureResult]:
     """Each fixture folder at or below `golden` compared with what our code computes.
 

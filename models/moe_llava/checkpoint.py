@@ -26,7 +26,7 @@ from .memory import bytes_needed, check_fits
 from .network import Network
 from .quant import Quant, itemsize, quantiser
 from .stored import Stored, stored_tensors
-from .transformers_keys import transformers_table
+from .transformers_keys import check_head_bias, transformers_table
 from .unchanged import Stamps, check_unchanged, stamps_of
 from .weights import by_our_names, check_complete, digest_of_files, fill, plan, weight_files
 
@@ -96,7 +96,10 @@ class Checkpoint:
     def plan(self, network: Network) -> dict[str, Stored]:
         """Which stored tensor each parameter of the network becomes; reads none of them."""
         files = weight_files(self.folder)
-        named = by_our_names(stored_tensors(files), self._table(network))
+        tensors = stored_tensors(files)
+        if self.config.layout == "transformers":
+            check_head_bias(tensors)
+        named = by_our_names(tensors, self._table(network))
         check_experts(network.decoder.moe, named, str(self.folder))
         if self.tower and network.vision:
             of_tower = weight_files(self.tower)

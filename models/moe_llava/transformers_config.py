@@ -16,6 +16,15 @@ from .fields import Fields
 
 # Their vision_feature_select_strategy to LLaVA's own mm_vision_select_feature.
 SELECT: Mapping[str, str] = {"default": "patch", "full": "cls_patch"}
+# Where a conversion keeps the original's config.json, `config`, which these classes carry along.
+KEPT = "llava_original"
+# What of it still counts: transformers has no field for these.
+_KEPT_FIELDS = (
+    "mm_use_im_start_end",
+    "mm_use_im_patch_token",
+    "tokenizer_padding_side",
+    "tokenizer_model_max_length",
+)
 # What LlavaConfig puts where config.json has no vision_config at all: CLIP ViT-L/14 at 336.
 _TOWER: Mapping[str, JSON] = {
     "model_type": "clip_vision_model",
@@ -115,7 +124,7 @@ def original_fields(fields: Fields) -> Fields:
     if model is None:
         known = ", ".join(TEXT_MODELS)
         raise CheckpointError(f"{text.origin}: model_type {kind!r} is none of {known}")
-    values = _text_values(text, model)
+    values = {**_kept(fields), **_text_values(text, model)}
     values |= {
         "model_type": f"llava_{model.family}",
         "image_projector_type": _projector(fields),
@@ -125,6 +134,12 @@ def original_fields(fields: Fields) -> Fields:
         or text.flag("tie_word_embeddings"),
     }
     return Fields(values, fields.origin)
+
+
+def _kept(fields: Fields) -> dict[str, JSON]:
+    kept = fields.fields(KEPT)
+    config = kept.fields("config") if kept else None
+    return {k: config.values[k] for k in _KEPT_FIELDS if k in config.values} if config else {}
 
 
 def _text_values(text: Fields, model: TextModel) -> dict[str, JSON]:
