@@ -111,13 +111,13 @@ class Connection:
     def _persist(self, step: Callable[[], T], what: str, reached: Callable[[], int]) -> T:
         """The step's result, tried again while it is dropped; a step that got further counts
         as a new beginning."""
-        failures, before = 0, reached()
+        failures, furthest = 0, reached()
         while True:
             try:
                 return step()
             except _Dropped as dropped:
-                failures = 1 if reached() > before else failures + 1
-                before = reached()
+                failures = 1 if reached() > furthest else failures + 1
+                furthest = max(furthest, reached())
                 if failures >= _FAILURES or dropped.wish > _LONGEST_WISH:
                     raise
                 seconds = dropped.wish or min(2.0 ** (failures - 1), _LONGEST_PAUSE)

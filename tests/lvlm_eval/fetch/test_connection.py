@@ -55,6 +55,15 @@ def test_a_hub_that_knows_no_ranges_is_asked_for_all_of_it(
     assert (tmp_path / "x").read_bytes() == content
 
 
+def test_a_hub_that_never_gets_further_is_given_up(
+    hub: Hub, tmp_path: Path, pauses: list[float]
+) -> None:
+    hub.ranges, hub.break_after[FILE] = False, [400_000, 100] * 20
+    with pytest.raises(Incomplete, match="the same command goes on"):
+        download(hub, tmp_path / "x")
+    assert pauses == [1, 2, 4, 8]
+
+
 def test_busy_servers_are_asked_again_when_they_wish_and_not_for_ever(
     hub: Hub, tmp_path: Path, pauses: list[float]
 ) -> None:
