@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from lvlm_eval.models.moe_llava.chat import (
     known_conversation,
 )
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
-from lvlm_eval.models.moe_llava.tokenizer import Tokenizer, read_tokenizer
+from lvlm_eval.models.moe_llava.tokenizer import read_tokenizer
 from lvlm_eval.schema import Image, Prompt, Turn
 
 PICTURE = Image(data=b"x")
@@ -140,17 +141,20 @@ def test_every_family_has_its_templates(family: Family) -> None:
 
 
 def test_a_mistral_whose_tokenizer_knows_openchats_end_of_turn_is_an_openchat(
-    chat: ChatFormat, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    assert conversation_of(MISTRAL, chat.tokenizer) == "mistral"
-    encode = type(chat.tokenizer).encode
-
-    def knowing(self: Tokenizer, text: str) -> list[int]:
-        return [99] if text == "<|end_of_turn|>" else encode(self, text)
-
-    monkeypatch.setattr(type(chat.tokenizer), "encode", knowing)
-    assert conversation_of(MISTRAL, chat.tokenizer) == "openchat"
-    assert conversation_of(LLAMA, chat.tokenizer) == "v1"
+    llama = Path(__file__).parents[2] / "data" / "tokenizers" / "llama"
+    plain = read_tokenizer(llama)
+    assert conversation_of(MISTRAL, plain) == "mistral"
+    config = json.loads((llama / "tokenizer_config.json").read_text())
+    token = {"content": "<|end_of_turn|>", "special": True, "normalized": False}
+    config["added_tokens_decoder"][str(plain.size)] = token
+    folder = Path(shutil.copytree(llama, tmp_path / "openchat"))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    openchat = read_tokenizer(folder)
+    assert conversation_of(MISTRAL, openchat) == "openchat"
+    assert conversation_of(LLAMA, openchat) == "v1"
+    assert ChatFormat(TEMPLATES["openchat"], openchat).end_ids == [plain.size]
 
 
 def test_an_answer_may_stop_at_another_text_than_turns_end_with(chat: ChatFormat) -> None:
