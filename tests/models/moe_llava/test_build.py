@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import torch
@@ -57,3 +59,16 @@ def test_the_tower_is_not_trained_through_the_network(config: NetworkConfig) -> 
     assert network.vision is not None
     assert all(p.grad is not None for p in network.projector.parameters())
     assert all(p.grad is None for p in network.vision.parameters())
+
+
+def test_an_empty_network_draws_nothing_and_keeps_heavy_modules_out() -> None:
+    code = (
+        "import sys\n"
+        "from lvlm_eval.models.moe_llava.build import build_empty\n"
+        "from lvlm_eval.models.moe_llava.config import DecoderConfig, NetworkConfig\n"
+        "network = build_empty(NetworkConfig(DecoderConfig(9, 8, 4, 2, 2, 2, 2)))\n"
+        "assert all(p.is_meta for p in network.parameters())\n"
+        "assert 'sympy' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
