@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from lvlm_eval.errors import UsageError
@@ -22,6 +24,7 @@ from lvlm_eval.models.moe_llava.tokenizer import read_tokenizer
 from lvlm_eval.schema import Image, Prompt, Turn
 
 PICTURE = Image(data=b"x")
+PHI_WORDS = read_tokenizer(Path(__file__).parents[2] / "data" / "golden" / "moe_llava" / "phi")
 SYSTEM = (
     "A chat between a curious user and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the user's questions."
@@ -116,6 +119,25 @@ def test_only_pictures_that_lead_a_turn_are_followed_by_a_line_break(
         written = written.replace("<image>", "<im_start><image><im_end>")
     text = "<image>".join(marked.pieces(prompt))
     assert text.endswith(f" ASSISTANT: Yes<|endoftext|>USER: {written} ASSISTANT:")
+
+
+PARTS = st.lists(
+    st.one_of(st.just(PICTURE), st.text("ab \n{}<>", max_size=4)), min_size=1, max_size=5
+)
+
+
+@given(turns=st.lists(PARTS, min_size=1, max_size=4), name=st.sampled_from(sorted(TEMPLATES)))
+def test_every_picture_cuts_the_text_once_and_no_text_is_lost(
+    turns: list[list[str | Image]], name: str
+) -> None:
+    said = [Turn("user" if n % 2 == 0 else "assistant", tuple(t)) for n, t in enumerate(turns)]
+    pieces = ChatFormat(TEMPLATES[name], PHI_WORDS).pieces(Prompt(tuple(said)))
+    parts = [part for turn in turns for part in turn]
+    assert len(pieces) == 1 + sum(isinstance(part, Image) for part in parts)
+    text, start = "".join(pieces), 0
+    for part in parts:
+        if isinstance(part, str):
+            start = text.index(part, start) + len(part)
 
 
 def test_two_pictures_read_as_recorded(chat: ChatFormat, golden: Path) -> None:
