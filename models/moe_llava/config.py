@@ -216,8 +216,6 @@ class MoEConfig:
     aux_loss_coef: float = 0.01
 
     def __post_init__(self) -> None:
-        if not self.layers:
-            raise ValueError("moe_layers_idx names no layer; a model without experts has no `moe`")
         if len(self.layers) != len(self.experts):
             raise ValueError(
                 f"moe_layers_idx names {len(self.layers)} layers, but num_experts has "

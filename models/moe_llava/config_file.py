@@ -106,8 +106,6 @@ def _read(fields: Fields, family: Family) -> CheckpointConfig:
     if select_feature not in ("patch", "cls_patch"):
         raise ValueError(f"mm_vision_select_feature {select_feature!r} is unknown")
     decoder, moe = decoder_config(fields, family), fields.fields("moe")
-    if moe is None and fields.text("model_type", "").startswith("moe_"):
-        raise ValueError("model_type says that there are experts, but there is no `moe` object")
     kind = fields.text("image_projector_type", fields.text("mm_projector_type", "linear"))
     read_kind(kind)
     return CheckpointConfig(

@@ -131,7 +131,10 @@ def moe_config(moe: Fields | None, layers: int) -> MoEConfig | None:
 def moe_layers(moe: Fields, layers: int) -> tuple[int, ...]:
     """Which decoder layers have experts: `moe_layers_idx`, or those of `moe_mode`."""
     if moe.values.get("moe_layers_idx") is not None:
-        return moe.integers("moe_layers_idx")
+        chosen = moe.integers("moe_layers_idx")
+        if not chosen:
+            raise ValueError("moe_layers_idx names no layer; a model without experts has no `moe`")
+        return chosen
     mode = moe.text("moe_mode", "sparse")
     modes = {
         "first_half": range(layers // 2),

@@ -50,7 +50,6 @@ def test_expert_counts_belong_to_their_layers() -> None:
         (lambda: replace(VISION, select_layer=25), "24 layers has no layer 25"),
         (lambda: replace(VISION, patch_size=400), "patches of 400 do not fit"),
         (lambda: MoEConfig((0, 2), (4,)), "names 2 layers, but num_experts has 1 counts"),
-        (lambda: MoEConfig((), ()), "moe_layers_idx names no layer"),
         (lambda: MoEConfig((0, 0), (4, 4)), "named twice"),
         (lambda: MoEConfig((0,), (4,), top_k=3), "top_k must be 1 or 2, got 3"),
         (lambda: MoEConfig((0,), (1,)), "top-2 routing with expert counts"),

@@ -74,7 +74,6 @@ def test_llava_15s_names_are_understood(golden: Path) -> None:
         ({"image_projector_type": "honeybee"}, "projector 'honeybee' is none of"),
         ({"num_attention_heads": 5}, "heads 5 must divide width 64"),
         ({"moe": {"moe_layers_idx": [0]}}, "'num_experts' must be a list of integers"),
-        ({"moe": None}, "model_type says that there are experts, but there is no `moe` object"),
         (
             {"moe": {"moe_layers_idx": [0, 1], "num_experts": [4, 4, 4]}},
             "moe_layers_idx names 2 layers, but num_experts has 3 counts",
