@@ -34,7 +34,8 @@ class Family:
     by default both in the class and in its base.
     trained_key: the length trained on. doubling_key, log_key: flags of Qwen's two ways beyond it.
     window_key: the window of attention, window_default where it is absent; window_switch: the
-    flag that turns it on; full_layers_key: how many first layers have none.
+    flag that turns it on; full_layers_key: how many first layers have none, full_layers_default
+    where it is absent.
     scale_keys: MiniCPM's scale_emb, scale_depth and dim_model_base, or none.
     off, on: keys that must be false or absent, or true, for this arithmetic to be right.
     root, layer: what stands before the model's keys and a layer's, {n} being the layer.
@@ -74,6 +75,7 @@ class Family:
     window_default: int | None = None
     window_switch: str = ""
     full_layers_key: str = ""
+    full_layers_default: int = 0
     scale_keys: tuple[str, str, str] | None = None
     off: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
@@ -172,8 +174,10 @@ QWEN_1_5 = replace(
     out_bias=False,
     blocked="once",
     window_key="sliding_window",
+    window_default=4096,
     window_switch="use_sliding_window",
     full_layers_key="max_window_layers",
+    full_layers_default=28,
 )
 
 MINICPM = replace(

@@ -102,8 +102,9 @@ def _window(fields: Fields, family: Family) -> tuple[int | None, int]:
         return None, 0
     value = fields.values.get(family.window_key, family.window_default)
     window = None if value is None else fields.integer(family.window_key, family.window_default)
-    full = fields.integer(family.full_layers_key, 0) if family.full_layers_key else 0
-    return window, full if window is not None else 0
+    if window is None or not family.full_layers_key:
+        return window, 0
+    return window, fields.integer(family.full_layers_key, family.full_layers_default)
 
 
 def moe_config(moe: Fields | None, layers: int) -> MoEConfig | None:

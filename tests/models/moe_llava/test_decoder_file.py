@@ -110,6 +110,7 @@ LINEAR: dict[str, JSON] = {"type": "linear", "factor": 8.0}
         (MISTRAL, {}, LongContext(window=4096)),
         (LLAMA, {"sliding_window": 16}, SHORT),
         (QWEN_1_5, {"sliding_window": 16, "max_window_layers": 2}, SHORT),
+        (QWEN_1_5, {"use_sliding_window": True}, LongContext(window=4096, full_layers=28)),
         (
             QWEN_1_5,
             {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 2},
