@@ -81,7 +81,8 @@ def convert_checkpoint(
     to: original (MoE-LLaVA's and LLaVA-1.5's own) or transformers. dtype: of all weights but
     routers; without it each keeps its own. Raises CheckpointError, UsageError.
     """
-    from .conversion.convert import choose_job, convert
+    from .conversion.convert import convert
+    from .conversion.job import choose_job
 
     return convert(source, towers, choose_job(target, to, dtype, max_shard_size))
 

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError  # only the name of what torch.load raises
@@ -134,7 +134,7 @@ def _torch_file(file: Path) -> Iterator[Stored]:
         raise CheckpointError(
             f"{file}: not a torch file of version 1.6 or later; load and save it with a newer torch"
         )
-    records = _records(file)
+    records = records_of(file)
     content = torch.load(file, map_location="meta", weights_only=True)
     if not isinstance(content, dict):
         raise CheckpointError(f"{file}: holds a {type(content).__name__}, not tensors by name")
@@ -142,10 +142,10 @@ def _torch_file(file: Path) -> Iterator[Stored]:
         if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.is_quantized:
             kind = getattr(tensor, "layout", type(tensor).__name__)
             raise CheckpointError(f"{file}: {key!r} is no plain tensor but {kind}")
-        yield _in_record(str(key), file, tensor, records)
+        yield in_record(str(key), file, tensor, records)
 
 
-def _in_record(key: str, file: Path, tensor: Tensor, records: dict[int, int]) -> Stored:
+def in_record(key: str, file: Path, tensor: Tensor, records: Mapping[int, int]) -> Stored:
     """The place of a tensor whose storage must be one of the file's records."""
     start = tensor.untyped_storage()._checkpoint_offset
     if start is None:
@@ -161,7 +161,7 @@ def _in_record(key: str, file: Path, tensor: Tensor, records: dict[int, int]) ->
     return stored
 
 
-def _records(file: Path) -> dict[int, int]:
+def records_of(file: Path) -> dict[int, int]:
     """Where the uncompressed records of a zip file start, to their sizes in bytes."""
     records = {}
     with zipfile.ZipFile(file) as opened, file.open("rb") as raw:

@@ -5,20 +5,14 @@ Streamed tensor by tensor; the target appears whole or not at all.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import cast, get_args
-
-import torch
 
 from lvlm_eval.errors import CheckpointError, UsageError
 
-from ..adapter import DTYPES
 from ..build import build_empty
 from ..checkpoint import Checkpoint, open_checkpoint
-from ..config_file import Layout
 from ..convert import KeyTable, network_table
 from ..fields import Fields, read_json
 from ..reading import read_tensor
@@ -28,35 +22,14 @@ from ..transformers_config import KEPT
 from ..transformers_keys import transformers_table
 from ..weights import weight_files
 from . import keys, settings
+from .deepspeed import find_step
 from .folder import appearing, check_room, tower_name, write_json
+from .job import Job, with_dtype
 from .shards import Output, copy_of, write_shards
+from .step import convert_step
 from .tokenizer_files import IMAGE, add_image_token, copy_tokenizer, drop_image_token
 
 _EMBEDDING, _HEAD = "decoder.embedding.weight", "decoder.head.weight"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be written and how. dtype: of all weights but routers; None keeps each one's."""
-
-    target: Path
-    to: Layout
-    dtype: torch.dtype | None
-    max_bytes: int
-
-
-def choose_job(target: Path, to: str, dtype: str, max_shard_size: str) -> Job:
-    """The job for what was typed; UsageError for what does not exist."""
-    if to not in get_args(Layout):
-        raise UsageError(f"--to {to}: no such layout; there are {', '.join(get_args(Layout))}")
-    if dtype and dtype not in DTYPES:
-        raise UsageError(f"unknown dtype {dtype!r}; there are {', '.join(DTYPES)}")
-    size = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", max_shard_size.strip(), re.IGNORECASE)
-    if size is None or float(size[1]) == 0:
-        raise UsageError(f"--max-shard-size {max_shard_size!r}: give a size such as 5GB or 500MB")
-    power = " KMGT".index(size[2].upper() or " ")
-    kept = DTYPES[dtype] if dtype else None
-    return Job(target, cast("Layout", to), kept, int(float(size[1]) * 1000**power))
 
 
 def convert(source: str, towers: str, job: Job) -> Path:
@@ -65,6 +38,9 @@ def convert(source: str, towers: str, job: Job) -> Path:
     CheckpointError, UsageError: a source that cannot be read, or that the other layout cannot
     hold; a target that exists.
     """
+    step = find_step(Path(source).expanduser())
+    if step is not None:
+        return convert_step(step, job)
     opened = open_checkpoint(source, towers)
     if opened.config.layout == job.to:
         raise UsageError(f"{source}: is in the {job.to} layout already; --to the other one")
@@ -110,7 +86,7 @@ def _to_transformers(opened: Checkpoint, job: Job, folder: Path) -> None:
     vision = _tower_outputs(tower, "vision_tower.", job)
     head = any(output.key.startswith("vision_tower.vision_model.head.") for output in vision)
     check_room(outputs + vision, folder)
-    fields = _with_dtype(read_json(opened.folder / "config.json"), job)
+    fields = with_dtype(read_json(opened.folder / "config.json"), job.dtype)
     values = settings.transformers_config(
         fields, config, read_json(tower / "config.json"), image, head
     )
@@ -151,7 +127,7 @@ def _tower_outputs(tower: Path, prefix: str, job: Job) -> list[Output]:
 
 def _to_original(opened: Checkpoint, job: Job, folder: Path) -> None:
     config = opened.config
-    fields = _with_dtype(read_json(opened.folder / "config.json"), job)
+    fields = with_dtype(read_json(opened.folder / "config.json"), job.dtype)
     stored = stored_tensors(weight_files(opened.folder))
     table = transformers_table(config.family, 0)
     rows, drop = _original_rows(fields, stored, table)
@@ -212,12 +188,3 @@ def _original_rows(fields: Fields, stored: Sequence[Stored], table: KeyTable) ->
 def _with_first_rows(one: Stored, key: str, name: str | None, rows: int, job: Job) -> Output:
     cut = name in (_EMBEDDING, _HEAD) and one.shape[0] > rows
     return copy_of(one.rows(0, rows) if cut else one, key, job.dtype)
-
-
-def _with_dtype(fields: Fields, job: Job) -> Fields:
-    """config.json with the dtype that is written, if one was asked for."""
-    if job.dtype is None:
-        return fields
-    name = str(job.dtype).removeprefix("torch.")
-    values = {key: value for key, value in fields.values.items() if key != "dtype"}
-    return Fields(values | {"torch_dtype": name}, fields.origin)
