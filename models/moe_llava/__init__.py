@@ -41,6 +41,7 @@ def load(
     quant: str = "none",
     preprocess: str = "auto",
     select_feature: str = "auto",
+    base: str = "",
 ) -> MoELlava:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
 
@@ -64,7 +65,7 @@ def load(
     chosen = choose_quant(quant, settings.device, settings.dtype)
     images = choose_image_settings(preprocess, select_feature)
     settings = replace(settings, conversation=template, quant=chosen)
-    return open_model(checkpoint, towers, settings, images)
+    return open_model(checkpoint, towers, settings, images, base)
 
 
 def convert_checkpoint(

@@ -78,10 +78,14 @@ def choose_settings(
 
 
 def open_model(
-    checkpoint: str, towers: str, settings: Settings, images: ImageSettings = AS_CONFIGURED
+    checkpoint: str,
+    towers: str,
+    settings: Settings,
+    images: ImageSettings = AS_CONFIGURED,
+    base: str = "",
 ) -> MoELlava:
     """The model, opened: configuration and digest are read, weights not yet."""
-    opened = open_checkpoint(checkpoint, towers)
+    opened = open_checkpoint(checkpoint, towers, base)
     if images.select_feature != "auto":
         config = replace(opened.config, select_feature=images.select_feature)
         opened = replace(opened, config=config)
@@ -183,7 +187,7 @@ class MoELlava:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        return read_tokenizer(self.checkpoint.folder)
+        return read_tokenizer(self.checkpoint.language_folder)
 
     @cached_property
     def pictures(self) -> PictureReader:

@@ -30,6 +30,7 @@ class Family:
     of a head is rotated, rotary_share is the class default where the key is absent.
     qkv_bias, out_bias: whether there is one, or the key that says so; bias_default without it.
     mlp_width_over: intermediate_size is so many times the MLP's width.
+    base_dropped: keys (patterns) of the plain language model that this one leaves out.
     tied_default: tie_word_embeddings where config.json does not say: files leave out what is so
     by default both in the class and in its base.
     trained_key: the length trained on. doubling_key, log_key: flags of Qwen's two ways beyond it.
@@ -68,6 +69,7 @@ class Family:
     blocked: Blocked = "once"
     bias_default: bool = False
     tied_default: bool = False
+    base_dropped: tuple[str, ...] = ()
     trained_key: str = "max_position_embeddings"
     doubling_key: str = ""
     log_key: str = ""
@@ -99,6 +101,7 @@ _GATED = {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"}
 
 PHI = Family(
     name="phi",
+    base_dropped=(r"lm_head\.bias",),  # dropped when LLaVA training starts
     conversation="phi",
     norm="layer",
     norm_eps_key="layer_norm_eps",

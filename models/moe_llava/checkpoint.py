@@ -22,8 +22,18 @@ from .config_file import CheckpointConfig, read_config
 from .convert import KeyTable, network_table, tower_table
 from .expert_layout import check_experts
 from .fields import Fields, read_json
+from .lora import Merged, merge, read_deltas
 from .memory import bytes_needed, check_fits
 from .network import Network
+from .partial import (
+    Kind,
+    base_table,
+    check_base,
+    kind_of,
+    own_files,
+    own_tensors,
+    with_experts,
+)
 from .quant import Quant, itemsize, quantiser
 from .stored import Stored, stored_tensors
 from .transformers_keys import check_head_bias, transformers_table
@@ -34,6 +44,7 @@ _log = logging.getLogger(__name__)
 # Besides the weights, what in a folder decides the answers.
 _SETTINGS = (
     "config.json",
+    "adapter_config.json",
     "preprocessor_config.json",
     "processor_config.json",
     "tokenizer.json",
@@ -50,7 +61,7 @@ class Checkpoint:
     """An opened folder. tower: the image tower's own folder, None for a language model.
 
     digest: SHA-256 over weights and settings, the tower's among them. stamps: of the weight
-    files as they were digested.
+    files as they were digested. kind: what the folder holds; what else there is comes from `base`.
     """
 
     name: str
@@ -59,6 +70,13 @@ class Checkpoint:
     tower: Path | None
     digest: str
     stamps: Stamps
+    kind: Kind = "whole"
+    base: Path | None = None
+
+    @property
+    def language_folder(self) -> Path:
+        """The folder whose tokenizer counts: the base's where there is one."""
+        return self.base or self.folder
 
     @property
     def revision(self) -> str:
@@ -93,13 +111,10 @@ class Checkpoint:
         _log.info("loaded %s as %s on %s", self.folder, dtype, device)
         return network.eval().to(device)
 
-    def plan(self, network: Network) -> dict[str, Stored]:
+    def plan(self, network: Network) -> dict[str, Stored | Merged]:
         """Which stored tensor each parameter of the network becomes; reads none of them."""
-        files = weight_files(self.folder)
-        tensors = stored_tensors(files)
-        if self.config.layout == "transformers":
-            check_head_bias(tensors)
-        named = by_our_names(tensors, self._table(network))
+        files = self._files()
+        named = self._named(network)
         check_experts(network.decoder.moe, named, str(self.folder))
         if self.tower and network.vision:
             of_tower = weight_files(self.tower)
@@ -108,7 +123,30 @@ class Checkpoint:
             files += of_tower
         planned = plan(network, named)
         check_complete(network, planned, files)
-        return planned
+        if self.kind != "lora":
+            return merge(planned, {})
+        return merge(planned, read_deltas(self.folder, self._table(network)))
+
+    def _named(self, network: Network) -> dict[str, Stored]:
+        """Decoder and projector by our names, the folder's own over those of its base."""
+        table = self._table(network)
+        if self.base is None:
+            tensors = stored_tensors(weight_files(self.folder))
+            if self.config.layout == "transformers":
+                check_head_bias(tensors)
+            return by_our_names(tensors, table)
+        family = self.config.family
+        of_base = base_table(table, self.kind, family.base_dropped)
+        named = by_our_names(stored_tensors(weight_files(self.base)), of_base)
+        if self.kind == "lora":
+            named = with_experts(named, network.decoder.moe)
+        own = by_our_names(own_tensors(self.folder, self.kind, family.root), table)
+        return {**named, **own}
+
+    def _files(self) -> list[Path]:
+        """The weight files of folder and base, without the tower's."""
+        own = own_files(self.folder, self.kind)
+        return own + (weight_files(self.base) if self.base else [])
 
     def processor_fields(self) -> Fields | None:
         """What the tower's preprocessor_config.json says; None without a tower.
@@ -129,22 +167,28 @@ class Checkpoint:
         return network_table(family, self.config.projector_kind)
 
 
-def open_checkpoint(location: str, towers: str = "") -> Checkpoint:
+def open_checkpoint(location: str, towers: str = "", base: str = "") -> Checkpoint:
     """A folder, or a hub name that is in the local cache; CheckpointError if it is neither.
 
     The tower is looked for under `towers`, in the folder's own `towers/`, as a local folder,
-    then in the hub cache, by the name that config.json gives it.
+    then in the hub cache, by the name that config.json gives it. base: the model (folder or hub
+    name) under a folder that holds a projector or a LoRA adapter only.
     """
     folder = _folder(location)
+    kind = kind_of(folder)
+    check_base(folder, kind, base)
+    below = _folder(base) if base else None
     config = read_config(read_json(folder / "config.json"))
     tower = _find_tower(config.inputs.tower, folder, towers) if config.inputs.tower else None
-    stamps = stamps_of(file for part in (folder, tower) if part for file in weight_files(part))
-    digest = digest_of_files(weight_files(folder) + _settings(folder))
-    if tower:
-        of_tower = digest_of_files(weight_files(tower) + _settings(tower))
-        digest = hashlib.sha256(f"{digest} {of_tower}".encode()).hexdigest()
+    files = {folder: own_files(folder, kind)}
+    files |= {part: weight_files(part) for part in (below, tower) if part}
+    stamps = stamps_of(file for part in files.values() for file in part)
+    digest = ""
+    for part, weights in files.items():
+        of_part = digest_of_files(weights + _settings(part))
+        digest = hashlib.sha256(f"{digest} {of_part}".encode()).hexdigest() if digest else of_part
     name = Path(location).absolute().name
-    return Checkpoint(name, folder, config, tower, digest, stamps)
+    return Checkpoint(name, folder, config, tower, digest, stamps, kind, below)
 
 
 def _settings(folder: Path) -> list[Path]:

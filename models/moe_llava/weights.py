@@ -18,8 +18,9 @@ from lvlm_eval.errors import CheckpointError
 
 from .convert import KeyTable
 from .fields import read_json
+from .lora import Merged, read_planned
 from .moe import Router
-from .reading import CPU, is_mapped, read_tensor
+from .reading import CPU, is_mapped
 from .stored import Stored
 from .tied import EMBEDDING, HEAD, without_tied_head
 
@@ -43,6 +44,12 @@ def weight_files(folder: Path) -> list[Path]:
         f"{folder}: no weights; wanted model.safetensors or pytorch_model.bin, "
         "or either's .index.json with its shards"
     )
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a folder holds a whole model's weights, or at least their index."""
+    names = ("model.safetensors", "pytorch_model.bin")
+    return any((folder / f"{n}{end}").is_file() for n in names for end in ("", ".index.json"))
 
 
 def _shards(index: Path) -> list[Path]:
@@ -132,7 +139,7 @@ def _fitting(stored: Stored, name: str, shape: torch.Size) -> Stored:
 
 def fill(
     network: nn.Module,
-    planned: Mapping[str, Stored],
+    planned: Mapping[str, Stored | Merged],
     dtype: torch.dtype,
     device: torch.device = CPU,
     on_loaded: OnLoaded | None = None,
@@ -144,17 +151,23 @@ def fill(
     """
     mapped = set()
     waiting = Counter(name.rpartition(".")[0] for name in planned)
-    for name, stored in sorted(planned.items(), key=lambda item: (item[1].file, item[1].offset)):
+    for name, source in sorted(planned.items(), key=lambda item: _place(item[1])):
         owner, _, leaf = name.rpartition(".")
         module = network.get_submodule(owner)
         kept = torch.float32 if isinstance(module, Router) else dtype
-        mapped |= {stored.file} if is_mapped(stored, kept, device) else set()
-        value = read_tensor(stored, kept, device)
+        if isinstance(source, Stored) and is_mapped(source, kept, device):
+            mapped.add(source.file)
+        value = read_planned(source, kept, device)
         setattr(module, leaf, nn.Parameter(value, requires_grad=False))
         waiting[owner] -= 1
         if on_loaded and not waiting[owner]:
             on_loaded(owner, module)
     return frozenset(mapped)
+
+
+def _place(source: Stored | Merged) -> tuple[Path, int]:
+    stored = source if isinstance(source, Stored) else source.weight
+    return stored.file, stored.offset
 
 
 def check_complete(network: nn.Module, planned: Iterable[str], files: Sequence[Path]) -> None:

@@ -139,7 +139,7 @@ def test_opening_reads_no_weights(golden: Path, monkeypatch: pytest.MonkeyPatch)
     def forbidden(*_: object) -> None:
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr("lvlm_eval.models.moe_llava.weights.read_tensor", forbidden)
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.weights.read_planned", forbidden)
     described = moe_llava.load(str(golden / "phi"), device="cpu", routing="capacity").describe()
     assert set(described) == {"weights", "dtype", "device", "routing", "conversation"}
     assert described["routing"] == "capacity"

@@ -55,7 +55,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_unread(
     def forbidden(*_: object) -> None:
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr("lvlm_eval.models.moe_llava.weights.read_tensor", forbidden)
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.weights.read_planned", forbidden)
     monkeypatch.setattr("lvlm_eval.models.moe_llava.memory.bytes_free", lambda device: 10**6)
     with pytest.raises(CheckpointError, match=r"phi: needs \d\.\d MB as float32 .* 1\.0 MB are"):
         open_checkpoint(str(golden / "phi")).load(412, torch.float32)
