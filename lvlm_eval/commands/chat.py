@@ -16,6 +16,7 @@ from pathlib import Path
 
 import typer
 
+from lvlm_eval.commands.output import printable
 from lvlm_eval.conversation import Conversation, answer
 from lvlm_eval.errors import EvalError, TooFewAnswers, UsageError
 from lvlm_eval.images import open_rgb
@@ -168,7 +169,7 @@ class _Session:
                 piece = next(pieces)
                 said += piece
                 if not self.as_json:
-                    typer.echo(piece, nl=False)
+                    typer.echo(printable(piece) if self.terminal else piece, nl=False)
         except StopIteration as end:
             response: Response = end.value
             return said, response

@@ -11,6 +11,14 @@ import typer
 
 from lvlm_eval.schema import JSON, Table
 
+_KEPT = "\n\t"
+_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in _KEPT}
+
+
+def printable(text: str) -> str:
+    """The text with control characters replaced, so that a model cannot steer a terminal."""
+    return text.translate(_CONTROLS)
+
 
 def show(table: Table) -> None:
     """Print the table, fitted to the terminal; as plain aligned text where piped."""

@@ -251,11 +251,12 @@ def _take_terminal() -> None:
 
 
 def test_on_a_terminal_ctrl_c_stops_an_answer_and_the_chat_goes_on() -> None:
-    terminal = Terminal("chat", "talker:t,seconds=0.2", *TALKER)
+    terminal = Terminal("chat", "talker:t,seconds=0.06", *TALKER)
     try:
         greeting = terminal.wait_for("> ")
         assert "/help shows the commands" in greeting
-        terminal.type("one two three four five\n")
+        # so long an answer that a busy machine, too, stops it before its end
+        terminal.type("one two" + " and more" * 25 + "\n")
         terminal.wait_for("U: one two")
         terminal.type("\x03")
         assert "turn 1" not in terminal.wait_for("(stopped)")
@@ -264,7 +265,8 @@ def test_on_a_terminal_ctrl_c_stops_an_answer_and_the_chat_goes_on() -> None:
         terminal.wait_for("Ctrl-D ends the chat")
         terminal.type("again\n")
         terminal.wait_for("| A: U: one two")  # what was said before the stop is remembered
-        terminal.wait_for("turn 2")
+        terminal.type("\x03")
+        terminal.wait_for("(stopped)")
         terminal.wait_for("> ")
         terminal.type("\x04")
     finally:
