@@ -24,6 +24,7 @@ LAYERS = (
     {
         *("answers", "certify", "conversation", "data", "durable", "facts", "fetch", "images"),
         *("metrics", "predictions", "prompts", "questions", "stats", "store", "task_store"),
+        "weights_digest",
     },
     {"run", "report", "tables", "cells", "comparable", "leaderboard", "plugins", "model_spec"},
     {"evaluation", "api"},

@@ -15,6 +15,7 @@ import torch
 
 from lvlm_eval.errors import CheckpointError
 from lvlm_eval.hub_cache import cached_snapshot, how_to_get, revision_of
+from lvlm_eval.weights_digest import digest_of_files
 
 from .build import build_empty
 from .config import NetworkConfig
@@ -38,7 +39,7 @@ from .quant import Quant, itemsize, quantiser
 from .stored import Stored, stored_tensors
 from .transformers_keys import check_head_bias, transformers_table
 from .unchanged import Stamps, check_unchanged, stamps_of
-from .weights import by_our_names, check_complete, digest_of_files, fill, plan, weight_files
+from .weights import by_our_names, check_complete, fill, plan, weight_files
 
 _log = logging.getLogger(__name__)
 # Besides the weights, what in a folder decides the answers.

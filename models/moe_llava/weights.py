@@ -1,4 +1,4 @@
-"""Weight files of a checkpoint folder: which they are, which parameter each tensor becomes, digest.
+"""Weight files of a checkpoint folder: which they are, which parameter each tensor becomes.
 
 Formats in the order of preference: sharded safetensors, one safetensors, sharded .bin, one .bin.
 All is checked before the first tensor is read.
@@ -6,7 +6,6 @@ All is checked before the first tensor is read.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -24,7 +23,6 @@ from .reading import CPU, is_mapped
 from .stored import Stored
 from .tied import EMBEDDING, HEAD, without_tied_head
 
-_SAMPLES, _BLOCK, _HEAD = 64, 1 << 16, 1 << 20
 # Their rows beyond our vocabulary are cut.
 _BY_TOKEN = (EMBEDDING, HEAD)
 
@@ -180,27 +178,6 @@ def check_complete(network: nn.Module, planned: Iterable[str], files: Sequence[P
             f"{files[0].parent}: the weights ({', '.join(file.name for file in files[:3])}"
             f"{', ...' if len(files) > 3 else ''}) lack {len(missing)} tensors: {shown}"
         )
-
-
-def digest_of_files(files: Iterable[Path]) -> str:
-    """SHA-256 (hex) over each file's name, size, first MiB (the header) and sampled blocks.
-
-    64 blocks of 64 KiB spread over the file: cheap for files of many GB, and training changes
-    every block. Files below 5 MiB are read whole.
-    """
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda f: f.name):
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}\n".encode())
-        with file.open("rb") as opened:
-            if size <= _HEAD + _SAMPLES * _BLOCK:
-                digest.update(opened.read())
-                continue
-            digest.update(opened.read(_HEAD))
-            for sample in range(_SAMPLES):
-                opened.seek(_HEAD + (size - _HEAD - _BLOCK) * sample // (_SAMPLES - 1))
-                digest.update(opened.read(_BLOCK))
-    return digest.hexdigest()
 
 
 def named_tensors(network: nn.Module, table: KeyTable, prefix: str = "") -> dict[str, Tensor]:
