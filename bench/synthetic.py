@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lvlm_eval.models.moe_llava.convert import KeyTable
 from lvlm_eval.models.moe_llava.network import Network
@@ -30,7 +30,7 @@ class Entry:
         return torch.Size(self.shape).numel()
 
 
-def entries_of(network: Network, table: KeyTable, prefixes: tuple[str, ...]) -> list[Entry]:
+def entries_of(network: nn.Module, table: KeyTable, prefixes: tuple[str, ...]) -> list[Entry]:
     """What a checkpoint holds of a network's parameters, which may be on the device meta.
 
     Fused tensors are one entry; the embedding and the head have the network's own size.
@@ -47,6 +47,22 @@ def entries_of(network: Network, table: KeyTable, prefixes: tuple[str, ...]) -> 
             shape = (shape[0] + (before.shape[0] if before else 0), *shape[1:])
         entries[key] = Entry(key, shape, kind)
     return list(entries.values())
+
+
+def draw(network: Network, dtype: torch.dtype, device: torch.device) -> Network:
+    """The network with weights drawn on the device itself; routers stay fp32."""
+    generator = torch.Generator(device).manual_seed(0)
+    for name, parameter in list(network.named_parameters()):
+        owner, _, leaf = name.rpartition(".")
+        kept = torch.float32 if name.endswith("router.weight") else dtype
+        value = torch.empty(parameter.shape, dtype=kept, device=device)
+        kind = "bias" if leaf == "bias" else "norm" if "norm" in name else "weight"
+        if kind == "weight":
+            value.normal_(0, 0.02, generator=generator)
+        else:
+            value.fill_(float(kind == "norm"))
+        setattr(network.get_submodule(owner), leaf, nn.Parameter(value, requires_grad=False))
+    return network
 
 
 def write_sharded(
