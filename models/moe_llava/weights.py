@@ -61,7 +61,10 @@ def _shards(index: Path) -> list[Path]:
     files = [index.parent / name for name in names]
     missing = [file.name for file in files if not file.is_file()]
     if missing or not files:
-        raise CheckpointError(f"{index}: shards are missing: {', '.join(missing) or 'all'}")
+        raise CheckpointError(
+            f"{index}: shards are missing: {', '.join(missing) or 'all'}; the folder is incomplete, "
+            "copy or fetch it anew"
+        )
     return files
 
 
