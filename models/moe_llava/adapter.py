@@ -13,7 +13,9 @@ import torch
 
 from lvlm_eval.errors import UsageError
 from lvlm_eval.schema import Decoding, Request, Response
+from lvlm_eval.tracing import Rival, Traced
 
+from .candidates import next_logits
 from .chat import TEMPLATES, ChatFormat, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
 from .engine.engine import Engine, EngineRouting
@@ -122,6 +124,11 @@ class MoELlava:
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
         """Answers batch by batch; the next batch's pictures are read meanwhile."""
+        for traced in self.trace(requests, decoding):
+            yield traced.response
+
+    def trace(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Traced]:
+        """The answers that `generate` gives, with the ids of their tokens."""
         with ThreadPoolExecutor(1) as ahead:
             waiting = iter(requests)
             batch = list(islice(waiting, self.settings.batch))
@@ -130,10 +137,28 @@ class MoELlava:
                 questions, failed = read.result()
                 batch = list(islice(waiting, self.settings.batch))
                 read = ahead.submit(self.encode, batch)
-                yield from failed
+                yield from map(Traced, failed)
                 if questions:
                     for finished in self.engine.run(questions, decoding):
-                        yield self._response(finished, decoding)
+                        yield Traced(self._response(finished, decoding), finished.new_token_ids)
+
+    def weigh(
+        self, request: Request, so_far: Sequence[int], rivals: Sequence[int]
+    ) -> tuple[Rival, ...]:
+        """The rivals as next tokens, by one forward over prompt and answer so far.
+
+        Their logits are known under argmax routing alone: elsewhere what is drawn or dropped
+        depends on how the forward is cut.
+        """
+        texts = [self.tokenizer.decode([token], skip_special=False) for token in rivals]
+        questions, _ = self.encode([request])
+        if self.settings.routing != "argmax" or not questions:
+            return tuple(Rival(text, None) for text in texts)
+        limit = self.checkpoint.config.inputs.max_length
+        logits = next_logits(self.engine.network, questions[0], so_far, limit)  # (V,)
+        return tuple(
+            Rival(text, float(logits[token])) for text, token in zip(texts, rivals, strict=True)
+        )
 
     def prepare(self) -> None:
         """Reads tokenizer, preprocessing and weights, which the first answer would wait for."""
