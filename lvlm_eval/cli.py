@@ -16,6 +16,8 @@ from typing import Annotated
 
 import typer
 
+from lvlm_eval.commands.doctor_options import doctor
+from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, Tasks, cache_folder
 from lvlm_eval.errors import EvalError, UsageError
 
 app = typer.Typer(
@@ -26,19 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-doctor = typer.Typer(no_args_is_help=True, help="Checks of models and machine, for developers.")
 app.add_typer(doctor, name="doctor", rich_help_panel=None)
-
-Tasks = Annotated[str, typer.Option("--tasks", help="Names, wildcards, suites; commas between.")]
-Data = Annotated[
-    str | None, typer.Option(envvar="LVLM_EVAL_DATA", help="Data root, or `demo` (bundled).")
-]
-Results = Annotated[Path, typer.Option("--results", "--output-path", help="Where runs are kept.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="A Python file with a TASK or a load.")
-]
-
 
 LocalRank = Annotated[int | None, typer.Option("--local-rank", hidden=True)]
 
@@ -250,29 +240,6 @@ def convert(
     from lvlm_eval.commands import convert as command
 
     command.convert(source, target, to, dtype, max_shard_size, towers)
-
-
-@doctor.callback()
-def _doctor() -> None:
-    """Checks of models and machine, for developers."""
-
-
-@doctor.command()
-def parity(
-    golden: Annotated[Path, typer.Option(help="A fixture folder, or a parent of some.")],
-    model: Annotated[str | None, typer.Argument(help="The fixture's own folder without.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Compare our MoE-LLaVA with recorded tensors of the original."""
-    from lvlm_eval.commands import parity as command
-
-    command.parity(golden, model, as_json=as_json)
-
-
-def cache_folder() -> Path:
-    """Where digests and the bundled data are kept between runs."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lvlm_eval"
 
 
 def _dashes(arguments: Sequence[str]) -> list[str]:

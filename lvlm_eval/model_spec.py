@@ -83,6 +83,12 @@ def load_model(spec: ModelSpec, given: Mapping[str, str], files: Sequence[Path] 
     return model
 
 
+def option_names(spec: ModelSpec, files: Sequence[Path] = ()) -> list[str]:
+    """The names of the options that the model's adapter takes."""
+    signature = inspect.signature(adapter(spec.adapter, files).load)
+    return list(signature.parameters)[1:]
+
+
 def _converted(value: str, parameter: inspect.Parameter, owner: str) -> object:
     """An option's text as the type of its default."""
     kind = type(parameter.default)

@@ -20,9 +20,10 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy")
 
 # Each layer may import itself and those before it.
 LAYERS = (
-    {"schema", "errors", "hub_cache"},
+    {"schema", "errors", "hub_cache", "tracing"},
     {
         *("answers", "certify", "conversation", "data", "durable", "facts", "fetch", "images"),
+        "invariance",
         *("metrics", "predictions", "prompts", "questions", "stats", "store", "task_store"),
         "weights_digest",
     },
@@ -120,6 +121,7 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
     ("chat",), ("convert",), ("doctor",), ("doctor", "parity"),
+    ("doctor", "batch"), ("doctor", "determinism"),
 )  # fmt: skip
 
 
