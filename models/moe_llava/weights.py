@@ -62,8 +62,8 @@ def _shards(index: Path) -> list[Path]:
     missing = [file.name for file in files if not file.is_file()]
     if missing or not files:
         raise CheckpointError(
-            f"{index}: shards are missing: {', '.join(missing) or 'all'}; the folder is incomplete, "
-            "copy or fetch it anew"
+            f"{index}: shards are missing: {', '.join(missing) or 'all'}; the folder is "
+            "incomplete, copy or fetch it anew"
         )
     return files
 

@@ -166,6 +166,35 @@ def test_weights_that_do_not_fit_are_refused(
         load(folder)
 
 
+@pytest.mark.parametrize("name", ["../b.safetensors", "/b.safetensors", "x/b.safetensors"])
+def test_shards_outside_the_folder_are_not_followed(folder: Path, name: str) -> None:
+    index = {"weight_map": {"lm_head.weight": name}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match="shards lie beside their index, nowhere else"):
+        open_checkpoint(str(folder))
+
+
+def test_a_shard_may_be_a_link_as_in_the_hub_cache(folder: Path) -> None:
+    expected = load(folder).state_dict()
+    (folder / "model.safetensors").rename(folder.parent / "blob")
+    (folder / "model.safetensors").symlink_to(folder.parent / "blob")
+    assert_equal(load(folder).state_dict(), expected)
+
+
+def test_weights_that_were_quantised_elsewhere_are_refused(folder: Path) -> None:
+    key = "model.layers.1.mlp.fc1.weight"
+    rewrite(folder, lambda tensors: tensors.update({key: torch.ones(128, 64, dtype=torch.int8)}))
+    with pytest.raises(CheckpointError, match=rf"'{key}' is stored as torch.int8; .* quant=int8"):
+        load(folder)
+
+
+def test_one_parameter_under_two_keys_is_refused(folder: Path) -> None:
+    key = "model.mm_projector.0.weight"
+    rewrite(folder, lambda tensors: tensors.update({key: torch.ones(64, 32)}))
+    with pytest.raises(CheckpointError, match="are the same weights; which one counts"):
+        load(folder)
+
+
 def test_damaged_files_are_named(folder: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
