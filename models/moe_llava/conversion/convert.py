@@ -27,7 +27,13 @@ from .folder import appearing, check_room, tower_name, write_json
 from .job import Job, with_dtype
 from .shards import Output, copy_of, write_shards
 from .step import convert_step
-from .tokenizer_files import IMAGE, add_image_token, copy_tokenizer, drop_image_token
+from .tokenizer_files import (
+    IMAGE,
+    add_image_token,
+    copy_tokenizer,
+    drop_image_token,
+    make_tokenizer_json,
+)
 
 _EMBEDDING, _HEAD = "decoder.embedding.weight", "decoder.head.weight"
 
@@ -99,6 +105,8 @@ def _to_transformers(opened: Checkpoint, job: Job, folder: Path) -> None:
     copy_tokenizer(opened.folder, folder)
     if image.added:
         add_image_token(folder, image.id)
+    if image.made_json:
+        make_tokenizer_json(folder)
     write_shards(outputs + vision, folder, job.max_bytes)
 
 
@@ -106,9 +114,10 @@ def _image_token(opened: Checkpoint, rows: int) -> settings.ImageToken:
     """The id of `<image>`: the tokenizer's own, or the first that it does not use."""
     tokenizer = read_tokenizer(opened.folder)
     known = tokenizer.encode(IMAGE)
+    made = not (opened.folder / "tokenizer.json").is_file()
     if len(known) == 1:
-        return settings.ImageToken(known[0], False, rows)
-    return settings.ImageToken(tokenizer.size, True, rows)
+        return settings.ImageToken(known[0], False, rows, made)
+    return settings.ImageToken(tokenizer.size, True, rows, made)
 
 
 def _with_rows(output: Output, name: str | None, rows: int) -> Output:
@@ -153,7 +162,9 @@ def _to_original(opened: Checkpoint, job: Job, folder: Path) -> None:
     ]
     check_room(outputs + vision, folder)
     write_json(folder / "config.json", values)
-    copy_tokenizer(opened.folder, folder)
+    undone = fields.fields(KEPT)
+    made_json = undone is not None and undone.flag("tokenizer_json_made")
+    copy_tokenizer(opened.folder, folder, ["tokenizer.json"] if made_json else [])
     if drop:
         drop_image_token(folder)
     write_shards(outputs, folder, job.max_bytes)

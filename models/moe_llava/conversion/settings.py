@@ -36,11 +36,13 @@ class ImageToken:
     """The placeholder's id; added: whether the tokenizer gets it with this conversion.
 
     rows: of the embedding as stored; one more is written where the id is beyond them.
+    made_json: whether tokenizer.json is made, too.
     """
 
     id: int
     added: bool
     rows: int
+    made_json: bool
 
     @property
     def rows_with_it(self) -> int:
@@ -74,6 +76,7 @@ def transformers_config(
             "config": dict(fields.values),
             "rows": image.rows,
             "image_token_added": image.added,
+            "tokenizer_json_made": image.made_json,
         },
     }
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
+from tokenizers.decoders import ByteLevel
+
 from lvlm_eval.schema import JSON
 
+from ..codegen import CodeGenTokenizer
 from ..fields import read_json
+from ..json_tokenizer import JsonTokenizer
+from ..tokenizer import read_tokenizer
 
 IMAGE = "<image>"
 FILES = (
@@ -32,11 +39,32 @@ _ENTRY: Mapping[str, JSON] = {
 }
 
 
-def copy_tokenizer(source: Path, target: Path) -> None:
+def copy_tokenizer(source: Path, target: Path, left_out: Sequence[str] = ()) -> None:
     """Copies what there is of a tokenizer's files and of the settings of generation."""
     for name in FILES:
-        if (source / name).is_file():
+        if (source / name).is_file() and name not in left_out:
             shutil.copyfile(source / name, target / name)
+
+
+def make_tokenizer_json(folder: Path) -> None:
+    """Writes tokenizer.json for a copied byte-level BPE that has none.
+
+    transformers 5 reads the tokenizer of a LLaVA from nothing else, or from a sentencepiece
+    model. For files of ranks, which it has no class for, none is made.
+    """
+    file = folder / "tokenizer.json"
+    tokenizer = read_tokenizer(folder)
+    if file.is_file():
+        return
+    if isinstance(tokenizer, JsonTokenizer):
+        tokenizer.backend.save(str(file))
+    elif isinstance(tokenizer, CodeGenTokenizer):
+        backend = Backend.from_str(tokenizer.bpe.to_str())
+        backend.decoder = ByteLevel()
+        for text, number in sorted(tokenizer.added.items(), key=lambda item: item[1]):
+            special = number in tokenizer.special
+            backend.add_tokens([AddedToken(text, normalized=False, special=special)])
+        backend.save(str(file))
 
 
 def add_image_token(folder: Path, number: int) -> None:

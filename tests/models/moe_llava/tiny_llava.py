@@ -59,6 +59,13 @@ def save(model: LlavaForConditionalGeneration, folder: Path) -> Path:
     return folder
 
 
+def load(folder: Path) -> LlavaForConditionalGeneration:
+    """The model as transformers reads it; every key must be its own."""
+    model, report = LlavaForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
+    assert not any(report.values()), report
+    return model.eval()
+
+
 def prompt() -> tuple[list[int], list[int], Tensor]:
     """Ids before the picture, ids after it, and its pixels (1, 3, 12, 12)."""
     pixels = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(8))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lvlm_eval.errors import CheckpointError, UsageError
-from lvlm_eval.models.moe_llava.adapter import choose_settings, open_model
+from lvlm_eval.models.moe_llava.adapter import MoELlava, choose_settings, open_model
 from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
 from lvlm_eval.models.moe_llava.config_file import Layout
 from lvlm_eval.models.moe_llava.conversion.convert import convert
@@ -114,6 +114,25 @@ def test_transformers_comes_back_bit_for_bit(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["llama", "mistral", "qwen2", "phi", "stablelm"])
+def test_every_text_model_is_the_same_network_in_either_layout(text: str, tmp_path: Path) -> None:
+    source = tiny_llava.save(tiny_llava.make(text), tmp_path / "hf")
+    add_files(source)
+    there = run(source, tmp_path / "there", "original")
+    back = run(there, tmp_path / "back", "transformers")
+    first, second, third = (open_checkpoint(str(folder)) for folder in (source, there, back))
+    assert first.config.decoder == second.config.decoder == third.config.decoder
+    expected = first.load(49, torch.float32).state_dict()
+    for opened in (second, third):
+        got = opened.load(49, torch.float32).state_dict()
+        for name, tensor in got.items():
+            assert torch.equal(tensor, expected[name][: len(tensor)]), name
+    loaded = tiny_llava.load(back)
+    with torch.no_grad():
+        ids = torch.tensor([[3, 14, 15, 9, 2]])
+        assert torch.equal(loaded(input_ids=ids).logits, tiny_llava.load(source)(ids).logits)
+
+
 def add_files(folder: Path, *, siglip: bool = False) -> None:
     """A tokenizer of 48 bytes and a processor for the tiny model."""
     tokens = [*(chr(33 + n) for n in range(48)), "<|endoftext|>"]
@@ -159,20 +178,16 @@ def test_transformers_loads_what_is_written_and_gives_our_logits(converted: Path
 
 
 def test_transformers_processor_pads_pictures_and_places_them(converted: Path) -> None:
-    from transformers import CodeGenTokenizer, LlavaImageProcessor, LlavaProcessor
+    from transformers import AutoProcessor
 
     own = open_model(str(GOLDEN / "phi_dense"), "", choose_settings("cpu", "auto", "argmax", 1))
-    joint = json.loads((converted / "processor_config.json").read_text())
-    processor = LlavaProcessor(
-        LlavaImageProcessor.from_pretrained(converted),
-        CodeGenTokenizer.from_pretrained(converted),
-        patch_size=joint["patch_size"],
-        vision_feature_select_strategy=joint["vision_feature_select_strategy"],
-        num_additional_image_tokens=joint["num_additional_image_tokens"],
-    )
+    processor = AutoProcessor.from_pretrained(converted)
+    assert type(processor).__name__ == "LlavaProcessor"
     picture = PIL.Image.open(GOLDEN / "phi" / "image.png").convert("RGB").crop((0, 0, 30, 17))
     out = processor(images=picture, text="a<image>\nb", return_tensors="pt")
-    assert (out["input_ids"] == TOKENS).sum() == 16
+    ids = out["input_ids"][0]
+    assert (ids == TOKENS).sum() == 16
+    assert ids[ids != TOKENS].tolist() == [*_encode(own, "a"), *_encode(own, "\nb")]
     assert own.checkpoint.config.inputs.aspect_ratio == "pad"
     loaded = open_model(str(converted), "", choose_settings("cpu", "auto", "argmax", 1))
     assert loaded.processor is not None
@@ -180,6 +195,10 @@ def test_transformers_processor_pads_pictures_and_places_them(converted: Path) -
     assert own.processor is not None
     assert torch.equal(pixels, own.processor.pixels(picture))
     assert (out["pixel_values"][0] - pixels).abs().max() < 1e-6
+
+
+def _encode(model: MoELlava, text: str) -> list[int]:
+    return model.chat.tokenizer.encode(text)
 
 
 def test_our_logits_are_the_same_from_either_layout(converted: Path) -> None:
