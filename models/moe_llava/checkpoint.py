@@ -54,6 +54,9 @@ _SETTINGS = (
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
+    "tokenizer.model",
+    "qwen.tiktoken",
+    "arcade100k.tiktoken",
 )
 
 
