@@ -35,7 +35,7 @@ from .partial import (
     own_tensors,
     with_experts,
 )
-from .quant import Quant, itemsize, quantiser
+from .quant import Quant, itemsize, quantiser, weight_bytes
 from .stored import Stored, stored_tensors
 from .transformers_keys import check_head_bias, transformers_table
 from .unchanged import Stamps, check_unchanged, stamps_of
@@ -112,8 +112,10 @@ class Checkpoint:
         check_fits(needed, str(dtype).removeprefix("torch."), place, str(self.folder))
         network.mapped = fill(network, planned, dtype, place, quantiser(quant))
         check_unchanged(self.stamps)
-        _log.info("loaded %s as %s on %s", self.folder, dtype, device)
-        return network.eval().to(device)
+        network = network.eval().to(device)
+        size = weight_bytes(network)
+        _log.info("loaded %s as %s on %s: %d bytes of weights", self.folder, dtype, device, size)
+        return network
 
     def plan(self, network: Network) -> dict[str, Stored | Merged]:
         """Which stored tensor each parameter of the network becomes; reads none of them."""

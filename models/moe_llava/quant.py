@@ -23,15 +23,12 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from lvlm_eval.errors import CheckpointError, UsageError
 
-from .network import Network
-
 if TYPE_CHECKING:
     from torchao.core.config import AOBaseConfig
 
 Quant = Literal["none", "int8", "int4"]
 INT4_GROUP = 32  # input channels that share a scale and a zero point; tinygemm's finest
 _NOISY = ("torchao", "torch.utils._pytree")  # their loggers warn about kernels we do not use
-_log = logging.getLogger(__name__)
 
 
 def choose_quant(quant: str, device: str, dtype: str) -> Quant:
@@ -69,10 +66,21 @@ def is_quantised(name: str, module: nn.Module) -> bool:
 def itemsize(quant: Quant) -> Callable[[str, nn.Module], float]:
     """A function from a network's module, by name, to the bytes that one of its weights takes.
 
-    0 where the weight does not shrink. int4 has a scale and a zero point in bfloat16 a group.
+    0 where the weight does not shrink. Scales and zero points are shared out among the weights
+    (int8: 5 bytes a row, int4: 4 a group), and so is what int4's kernel pads.
     """
-    size = {"none": 0.0, "int8": 1.0, "int4": 0.5 + 4 / INT4_GROUP}[quant]
-    return lambda name, module: size if is_quantised(name, module) else 0.0
+
+    def size(name: str, module: nn.Module) -> float:
+        if quant == "none" or not is_quantised(name, module):
+            return 0.0
+        layer = cast("nn.Linear", module)
+        rows, columns = layer.out_features, layer.in_features
+        if quant == "int8":
+            return 1 + 5 / columns
+        padded = -(-rows // 8) * 8 * -(-columns // 1024) * 1024
+        return padded / (rows * columns) * (0.5 + 4 / INT4_GROUP)
+
+    return size
 
 
 def quantiser(quant: Quant) -> Callable[[str, nn.Module], None]:
@@ -83,6 +91,8 @@ def quantiser(quant: Quant) -> Callable[[str, nn.Module], None]:
     """
     if quant == "none":
         return lambda name, module: None
+    with _quiet():
+        from torchao.quantization import quantize_
     config = _config(quant)
 
     def shrink(name: str, module: nn.Module) -> None:
@@ -94,22 +104,9 @@ def quantiser(quant: Quant) -> Callable[[str, nn.Module], None]:
                 f"quant=int4 takes {INT4_GROUP} input channels together, but {name} has "
                 f"{columns}; use quant=int8"
             )
-        with _quiet():
-            from torchao.quantization import quantize_
-
         quantize_(module, config)
 
     return shrink
-
-
-def quantise(network: Network, quant: Quant) -> Network:
-    """The network itself, its decoder's linear layers quantised in place, one after the other."""
-    shrink = quantiser(quant)
-    for name, module in network.named_modules():
-        shrink(name, module)
-    if quant != "none":
-        _log.info("quantised to %s: %d bytes of weights stay", quant, weight_bytes(network))
-    return network
 
 
 def weight_bytes(module: nn.Module) -> int:
@@ -129,9 +126,8 @@ def _parts(tensor: Tensor) -> Iterator[Tensor]:
 
 
 def _config(quant: Literal["int8", "int4"]) -> AOBaseConfig:
-    with _quiet():
-        from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig
-        from torchao.quantization.quantize_.workflows import Int4PackingFormat
+    from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig
+    from torchao.quantization.quantize_.workflows import Int4PackingFormat
 
     if quant == "int8":
         return Int8WeightOnlyConfig(set_inductor_config=False)
