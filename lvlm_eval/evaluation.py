@@ -224,7 +224,7 @@ def _provenance() -> dict[str, JSON]:
         "platform": platform.platform(),
         "python": sys.version.split()[0],
         "cpus": os.cpu_count(),
-        "versions": {name: _version(name) for name in ("lvlm-eval", "torch", "transformers")},
+        "versions": {name: _version(name) for name in ("lvlm-eval", "torch", "torchao", "transformers")},
     }
 
 

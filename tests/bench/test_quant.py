@@ -55,3 +55,18 @@ def test_the_grid_is_torchaos(bench: ModuleType, group: int) -> None:
         chosen, block, scale, centre, torch.int32, output_dtype=torch.float32, **levels
     )
     assert torch.equal(bench.int4_rounded(weight.float(), group), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torchao") is None, reason="torchao is not installed")
+def test_no_demo_task_loses_two_points_to_int8(
+    bench: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(bench, "CACHE", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["quant.py", "--device", "cpu"])
+    assert bench.main() == 0
+    out = capsys.readouterr().out
+    assert [out.count(f"\n{task} ") for task in ("vqav2", "gqa", "pope", "mme")] == [2] * 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,6 +109,22 @@ def test_any_width_equals_the_weights_rounded_by_hand(
     torch.testing.assert_close(got, inputs @ plain.t(), atol=1e-5 * scale * columns, rtol=1e-5)
     bound = inputs.abs().sum(dim=1, keepdim=True) * step.t() * 0.501  # (5, rows)
     assert ((got - inputs @ weight.t()).abs() <= bound + 1e-6 * scale * columns).all()
+
+
+@needs_torchao
+def test_large_weights_are_rounded_in_blocks_to_torchaos_own_bits() -> None:
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    weight = torch.randn(700, 1024, generator=torch.Generator().manual_seed(2)).bfloat16()
+    theirs, ours = linear(weight), linear(weight)  # 700 rows: five blocks of 128 and a rest
+    quantize_(theirs, Int8WeightOnlyConfig(set_inductor_config=False))
+    ours = shrunk(ours)
+    for leaf in ("qdata", "scale", "zero_point", "block_size", "dtype"):
+        expected, got = (getattr(layer.weight, leaf) for layer in (theirs, ours))
+        assert torch.equal(expected, got) if isinstance(got, Tensor) else expected == got, leaf
+    inputs = torch.randn(3, 1024).bfloat16()
+    with torch.inference_mode():
+        assert torch.equal(theirs(inputs), ours(inputs))
 
 
 @needs_torchao
@@ -277,11 +292,3 @@ def test_torchaos_import_is_lazy_and_silent() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-@needs_torchao
-def test_loggers_keep_their_levels() -> None:
-    logger = logging.getLogger("torchao")
-    before = logger.level
-    quantiser("int8")
-    assert logger.level == before
