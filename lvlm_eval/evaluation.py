@@ -26,6 +26,7 @@ from lvlm_eval.store import RunStore
 
 Progress = Callable[[str, int, int], None]  # what is going on, how much is done, of how much
 DEMO = "demo"
+_VERSIONS = ("lvlm-eval", "torch", "torchao", "transformers")  # of these a run notes the version
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ def _provenance() -> dict[str, JSON]:
         "platform": platform.platform(),
         "python": sys.version.split()[0],
         "cpus": os.cpu_count(),
-        "versions": {name: _version(name) for name in ("lvlm-eval", "torch", "torchao", "transformers")},
+        "versions": {name: _version(name) for name in _VERSIONS},
     }
 
 
