@@ -51,7 +51,9 @@ def choose_quant(quant: str, device: str, dtype: str) -> Quant:
             "beyond float16's range; use dtype=bfloat16 or dtype=float32"
         )
     if find_spec("torchao") is None:
-        raise UsageError(f"quant={quant} needs torchao: pip install 'lvlm-eval[quant]'")
+        raise UsageError(
+            f"quant={quant} needs torchao (the extra `quant`): pip install 'torchao>=0.18'"
+        )
     return cast("Quant", quant)
 
 
