@@ -143,11 +143,16 @@ def _sniff(folder: Path) -> str:
         raise CheckpointError(f"{folder} is no checkpoint: it has no config.json") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{file}: not JSON: {error}") from None
-    for name in model_names():
+    for name in sorted(model_names(), key=_general):
         if adapter(name).recognises(config):
             return name
     kind = config.get("model_type") if isinstance(config, dict) else None
     raise CheckpointError(f"{file}: no adapter for model_type {kind!r}")
+
+
+def _general(name: str) -> bool:
+    """Whether an adapter reads what others may know better (its GENERAL): it is asked last."""
+    return bool(getattr(adapter(name), "GENERAL", False))
 
 
 def _short_name(location: str) -> str:

@@ -1,0 +1,156 @@
+"""A model of transformers as a Model: prompts and pictures in, words out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, cast, get_args
+
+import torch
+
+from lvlm_eval.errors import UsageError
+from lvlm_eval.schema import Decoding, Request, Response
+
+from .batches import Batch, Batches, failure
+from .grouping import portions
+from .opening import Opened
+from .prompts import Encoder
+from .proof import why_not_shared
+from .runner import Runner
+from .sampling import Answer
+
+_log = logging.getLogger(__name__)
+Reuse = Literal["auto", "on", "off"]
+Attention = Literal["sdpa", "eager", "flash_attention_2", "flex_attention"]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is run; all but `batch` and `reuse` may change an answer."""
+
+    device: str
+    dtype: str
+    batch: int
+    reuse: Reuse
+    attention: Attention
+
+
+def choose_settings(device: str, dtype: str, batch: int, reuse: str, attention: str) -> Settings:
+    """The settings, device and dtype decided; UsageError for what does not exist."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f"unknown device {device!r}; try cpu, cuda or cuda:1") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {device!r} was asked for, but torch sees no GPU here")
+    if dtype == "auto":
+        dtype = "bfloat16" if kind == "cuda" else "float32"
+    if dtype not in DTYPES:
+        raise UsageError(f"unknown dtype {dtype!r}; there are auto, {', '.join(DTYPES)}")
+    if batch < 1:
+        raise UsageError(f"batch must be at least 1, got {batch}")
+    for name, value, kinds in (("reuse", reuse, Reuse), ("attention", attention, Attention)):
+        if value not in get_args(kinds):
+            raise UsageError(f"unknown {name} {value!r}; there are {', '.join(get_args(kinds))}")
+    return Settings(device, dtype, batch, cast("Reuse", reuse), cast("Attention", attention))
+
+
+@dataclass(frozen=True)
+class HFModel:
+    """A Model. Its weights are read, and sharing is tried, when the first question comes."""
+
+    opened: Opened
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return self.opened.name
+
+    def describe(self) -> dict[str, str]:
+        """What decides the answers. reuse: on or off; auto until the weights are read, since the
+        weights and all else that is described here decide it."""
+        reuse: str = self.settings.reuse
+        if "shares" in vars(self):
+            reuse = "on" if self.shares else "off"
+        return self.opened.describe() | {
+            "dtype": self.settings.dtype,
+            "device": self.settings.device,
+            "attention": self.settings.attention,
+            "reuse": reuse,
+        }
+
+    def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
+        """Answers batch by batch; the next batch is prepared meanwhile."""
+        batches = Batches(self.encoder, self.settings.batch, self.shares, self.opened.config)
+        coming = batches.of(requests)
+        with ThreadPoolExecutor(1) as ahead:
+            following = ahead.submit(next, coming, None)
+            while (batch := following.result()) is not None:
+                following = ahead.submit(next, coming, None)
+                if isinstance(batch, Response):
+                    yield batch
+                else:
+                    yield from self._answers(batch, decoding)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return Encoder.of(self.opened.processor, self.opened.template)
+
+    @cached_property
+    def runner(self) -> Runner:
+        """The model with its weights loaded, which takes its time."""
+        settings = self.settings
+        model = self.opened.load(DTYPES[settings.dtype], settings.device, settings.attention)
+        return Runner.of(model, self.opened.processor.tokenizer)
+
+    @cached_property
+    def shares(self) -> bool:
+        """Whether questions on the same pictures share their prefix. UsageError where that was
+        asked for but changes answers."""
+        if self.settings.reuse == "off":
+            return False
+        why = why_not_shared(self.runner, self.encoder)
+        if why and self.settings.reuse == "on":
+            raise UsageError(
+                f"{self.name}: reuse=on, but questions on one picture cannot share it: {why}; "
+                "leave the option out, and every question gets its picture computed"
+            )
+        if why:
+            _log.info("%s: pictures are computed anew for every question: %s", self.name, why)
+        return not why
+
+    def _answers(self, batch: Batch, decoding: Decoding) -> Iterator[Response]:
+        """All answers of a batch; one too large for the memory is halved and goes on."""
+        try:
+            prefix = self.runner.prefill(batch.shared) if batch.shared else None
+        except torch.OutOfMemoryError as error:
+            yield from (failure(item.question_id, error) for item in batch.items)
+            return
+        parts = list(portions(range(len(batch.items)), self.settings.batch))
+        while parts:
+            part = parts.pop(0)
+            names = [batch.items[place].question_id for place in part]
+            try:
+                if batch.shared and prefix is not None:
+                    answers = self.runner.ask_behind(prefix, batch.shared, part, decoding)
+                else:
+                    answers = self.runner.ask(batch.inputs(part), names, decoding)
+            except torch.OutOfMemoryError as error:
+                if len(part) == 1:
+                    yield failure(names[0], error)
+                    continue
+                _log.warning("out of memory with %d questions: halving", len(part))
+                parts[:0] = [part[: len(part) // 2], part[len(part) // 2 :]]
+                continue
+            for name, answer in zip(names, answers, strict=True):
+                yield self._response(name, answer, decoding)
+
+    def _response(self, question_id: str, answer: Answer, decoding: Decoding) -> Response:
+        text = self.runner.text_of(answer.ids, decoding.stop)
+        return Response(question_id, text, answer.reason, len(answer.ids))

@@ -1,0 +1,229 @@
+"""A checkpoint folder of transformers, opened: configuration, processor, chat template, digest.
+
+Everything is read from the folder; nothing is downloaded and no code that lies in it is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError  # only the name of what torch.load raises
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+from lvlm_eval.errors import CheckpointError
+from lvlm_eval.hub_cache import cached_snapshot, how_to_get, revision_of
+from lvlm_eval.weights_digest import digest_of_files
+
+# Besides the weights, what in a folder decides the answers.
+_SETTINGS = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+)
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+# What transformers raises for a folder that it cannot make sense of.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A folder without its weights. template: the text of its chat template.
+
+    digest: SHA-256 over weights and settings. architecture: the class that will be built.
+    """
+
+    name: str
+    folder: Path
+    config: transformers.PreTrainedConfig
+    architecture: str
+    processor: transformers.ProcessorMixin
+    template: str
+    digest: str
+
+    def describe(self) -> dict[str, str]:
+        """What of the folder and of transformers decides the answers."""
+        revision = revision_of(str(self.folder))
+        return {
+            "weights": self.digest,
+            **({"revision": revision} if revision else {}),
+            "architecture": self.architecture,
+            "transformers": transformers.__version__,
+            "image_processor": type(self.processor.image_processor).__name__,
+            "chat_template": hashlib.sha256(self.template.encode()).hexdigest(),
+        }
+
+    def load(self, dtype: torch.dtype, device: str, attention: str) -> transformers.PreTrainedModel:
+        """The model with all its weights, in eval mode; CheckpointError where some are missing.
+
+        Files other than safetensors are read as tensors alone (torch's weights_only).
+        """
+        with _without_bars():
+            try:
+                model, info = AutoModelForImageTextToText.from_pretrained(
+                    self.folder,
+                    config=self.config,
+                    dtype=dtype,
+                    device_map=device,
+                    attn_implementation=attention,
+                    output_loading_info=True,
+                    **_LOCAL,
+                )
+            except UnpicklingError:
+                raise CheckpointError(
+                    f"{self.folder}: the pickle of its weights asks for more than tensors, which "
+                    "could run code when it is read; save the tensors alone, best as safetensors"
+                ) from None
+            except _UNREADABLE as error:
+                raise CheckpointError(f"{self.folder}: {_first_line(error)}") from None
+        wrong = sorted(str(key) for key in (*info["missing_keys"], *info["mismatched_keys"]))
+        if wrong:
+            raise CheckpointError(
+                f"{self.folder}: the weights lack {len(wrong)} tensors of {self.architecture}, or "
+                f"have them in other shapes ({', '.join(wrong[:3])}), so answers would be those "
+                "of random numbers; fetch the model anew"
+            )
+        return model.eval()
+
+
+def open_checkpoint(location: str) -> Opened:
+    """A folder, or a hub name that is in the local cache; CheckpointError if it is neither, if
+    it is no image-text-to-text model of transformers, or if it has no chat template."""
+    folder = _folder(location)
+    try:
+        config = AutoConfig.from_pretrained(folder, **_LOCAL)
+    except _UNREADABLE as error:
+        raise CheckpointError(f"{folder}: {_first_line(error)}") from None
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        raise CheckpointError(
+            f"{folder}: model_type {config.model_type!r} is no image-text-to-text model of "
+            f"transformers {transformers.__version__}"
+        )
+    architecture = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
+    if isinstance(architecture, tuple):
+        architecture = architecture[0]
+    processor = _read_processor(folder)
+    return Opened(
+        name=Path(location).absolute().name,
+        folder=folder,
+        config=config,
+        architecture=architecture.__name__,
+        processor=processor,
+        template=_template(processor, folder),
+        digest=digest_of_files(_weight_files(folder) + _settings(folder)),
+    )
+
+
+def _folder(location: str) -> Path:
+    folder = Path(location).expanduser()
+    if folder.is_dir():
+        return folder
+    cached = cached_snapshot(location)
+    if cached is None:
+        raise CheckpointError(
+            f"{location}: no such folder, and no such model in the local hub cache; "
+            + how_to_get(location)
+        )
+    return cached
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """All safetensors files, which transformers prefers, or else torch's."""
+    for pattern in ("*.safetensors", "pytorch_model*.bin"):
+        files = sorted(folder.glob(pattern))
+        if files:
+            return files
+    raise CheckpointError(f"{folder}: no weights; wanted *.safetensors or pytorch_model*.bin")
+
+
+def _settings(folder: Path) -> list[Path]:
+    return [folder / name for name in _SETTINGS if (folder / name).is_file()]
+
+
+def _read_processor(folder: Path) -> transformers.ProcessorMixin:
+    """The processor for text and pictures, pictures by Pillow.
+
+    Many also take videos, for which transformers needs torchvision. That part is left out,
+    whether torchvision is there or not, so that a machine's packages decide no answer.
+    """
+    declared = getattr(transformers, _declared_processor(folder), None)
+    chosen = AutoProcessor
+    if declared is not None and "video_processor" in declared.get_attributes():
+        kept = [name for name in declared.get_attributes() if name != "video_processor"]
+        chosen = type(
+            declared.__name__, (declared,), {"get_attributes": classmethod(lambda _: kept)}
+        )
+    try:
+        processor = chosen.from_pretrained(folder, backend="pil", **_LOCAL)
+    except _UNREADABLE as error:
+        raise CheckpointError(
+            f"{folder}: its processor cannot be read: {_first_line(error)}"
+        ) from None
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise CheckpointError(
+            f"{folder}: holds a {type(processor).__name__}, which does not take text and pictures; "
+            "preprocessor_config.json, processor_config.json and the tokenizer's files are wanted"
+        )
+    if processor.tokenizer.pad_token is None:  # padding is masked: which token it is matters not
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    return processor
+
+
+def _declared_processor(folder: Path) -> str:
+    """The processor's class as the folder's files name it; "" where none does."""
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        file = folder / name
+        try:
+            fields = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{file}: not JSON: {error}") from None
+        if isinstance(fields, dict) and isinstance(fields.get("processor_class"), str):
+            return str(fields["processor_class"])
+    return ""
+
+
+def _template(processor: transformers.ProcessorMixin, folder: Path) -> str:
+    """The chat template, the processor's before the tokenizer's."""
+    found = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
+    if isinstance(found, dict):
+        found = found.get("default")
+    if not found:
+        raise CheckpointError(
+            f"{folder}: has no chat template, so how the model was trained to be asked is not "
+            "known; put the template that its authors give into chat_template.jinja there"
+        )
+    return str(found)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """transformers draws a progress bar of its own, also into files."""
+    shown = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers.utils.logging.enable_progress_bar()

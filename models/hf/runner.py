@@ -1,0 +1,138 @@
+"""A model of transformers and the two ways to ask it: whole prompts, or behind a shared prefix.
+
+B questions, T tokens of the longest prompt.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import transformers
+from torch import Tensor
+from transformers import Cache, DynamicCache, GenerationConfig
+from transformers.cache_utils import DynamicLayer
+
+from lvlm_eval.schema import Decoding
+
+from .prompts import Inputs
+from .sampling import Answer, Draws, Ends
+from .sharing import Shared, side_by_side
+
+Watcher = Callable[[Tensor, Tensor], Tensor]  # ids (B, T) and logits (B, V) to logits
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A loaded model. eos: ids that end an answer; pad: stands where nothing is looked at."""
+
+    model: transformers.PreTrainedModel
+    tokenizer: transformers.PreTrainedTokenizerBase
+    eos: frozenset[int]
+    pad: int
+
+    @classmethod
+    def of(
+        cls, model: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerBase
+    ) -> Runner:
+        """The runner of a model, whose own sampling settings are put out of force.
+
+        Of generation_config.json only the ends of answers count: temperature, penalties and all
+        else would otherwise be mixed into what the benchmark asks for.
+        """
+        ends = model.generation_config.eos_token_id
+        if ends is None:
+            ends = tokenizer.eos_token_id
+        eos = frozenset([ends] if isinstance(ends, int) else ends or [])
+        model.generation_config = GenerationConfig()
+        pad = tokenizer.pad_token_id
+        return cls(model, tokenizer, eos, min(eos, default=0) if pad is None else pad)
+
+    def ask(
+        self,
+        inputs: Inputs,
+        question_ids: Sequence[str],
+        decoding: Decoding,
+        watch: Watcher | None = None,
+    ) -> list[Answer]:
+        """The answers to whole prompts (B, T), padded on the left."""
+        return self._generate(inputs, question_ids, decoding, None, watch)
+
+    def prefill(self, shared: Shared) -> DynamicCache:
+        """The keys and values of the shared prefix, its pictures included.
+
+        `generate` does it, so that the model prepares its positions as it always does.
+        """
+        settings = GenerationConfig(
+            max_new_tokens=1, do_sample=False, pad_token_id=self.pad, return_dict_in_generate=True
+        )
+        prefix = self._moved(shared.prefix)
+        return self.model.generate(**prefix, generation_config=settings).past_key_values
+
+    def ask_behind(
+        self,
+        prefix: DynamicCache,
+        shared: Shared,
+        chosen: Sequence[int],
+        decoding: Decoding,
+        watch: Watcher | None = None,
+    ) -> list[Answer]:
+        """The answers to the chosen ones of the questions that share the prefix."""
+        rows = [shared.rows[place] for place in chosen]
+        names = [shared.items[place].question_id for place in chosen]
+        past = copy.deepcopy(prefix)
+        past.batch_repeat_interleave(len(rows))
+        inputs = side_by_side(rows, shared.length, self.pad)
+        return self._generate(inputs, names, decoding, past, watch)
+
+    def text_of(self, ids: Sequence[int], stop: Sequence[str] = ()) -> str:
+        """An answer's text, stripped, up to the first of the stop strings."""
+        text = self._raw_text(ids)
+        places = [text.find(end) for end in stop if end in text]
+        return text[: min(places, default=len(text))].strip()
+
+    def _generate(
+        self,
+        inputs: Inputs,
+        question_ids: Sequence[str],
+        decoding: Decoding,
+        past: DynamicCache | None,
+        watch: Watcher | None,
+    ) -> list[Answer]:
+        settings = GenerationConfig(
+            max_new_tokens=decoding.max_new_tokens,
+            do_sample=False,  # what is drawn is drawn by Draws
+            eos_token_id=sorted(self.eos) or None,
+            pad_token_id=self.pad,
+        )
+        ends = Ends(inputs["input_ids"].shape[1], self.eos, decoding, self._raw_text)
+        draws = [Draws.of(decoding, question_ids)] if decoding.temperature else []
+        self.model.generate(
+            **self._moved(inputs),
+            **({} if past is None else {"past_key_values": past}),
+            generation_config=settings,
+            logits_processor=[*([] if watch is None else [watch]), *draws],
+            stopping_criteria=[ends],
+        )
+        return [ends.answers[row] for row in range(len(question_ids))]
+
+    def _raw_text(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def _moved(self, inputs: Inputs) -> dict[str, Tensor]:
+        """On the model's device, pixels in its number type."""
+        device, dtype = self.model.device, self.model.dtype
+        return {
+            name: value.to(device, dtype) if value.is_floating_point() else value.to(device)
+            for name, value in inputs.items()
+        }
+
+
+def can_be_shared(cache: Cache) -> bool:
+    """Whether a cache holds plain keys and values of every position, and nothing else.
+
+    A window that slides counts the padding between prefix and rest; a recurrent state has no
+    positions at all.
+    """
+    return type(cache) is DynamicCache and all(type(part) is DynamicLayer for part in cache.layers)
