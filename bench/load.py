@@ -1,6 +1,6 @@
 """How fast weights load, beside `cat` of the same warm files, and how much memory it takes.
 
-    python bench/load.py --gigabytes 2
+    python -m bench.load --gigabytes 2
 
 Writes a checkpoint of about that size (MoE-LLaVA's layout, seeded random weights in shards) into
 a temporary folder, in safetensors and in .bin. `cat FILES > /dev/null` and the loader, each in a
@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 import torch
-from synthetic import entries_of, write_sharded
 
+from bench.synthetic import entries_of, write_sharded
 from lvlm_eval.models.moe_llava.backbones import FAMILIES
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
@@ -82,7 +82,7 @@ def report(folder: Path, total: int, repeats: int, case: str, asked: torch.dtype
     files = sorted(
         str(file) for suffix in ("safetensors", "bin") for file in folder.glob(f"*.{suffix}")
     )
-    command = [sys.executable, __file__, "--measure", str(folder), str(asked)]
+    command = [sys.executable, "-m", "bench.load", "--measure", str(folder), str(asked)]
     cats, loads = [], []
     for _ in range(repeats + 1):
         start = time.perf_counter()

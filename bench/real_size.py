@@ -1,6 +1,6 @@
 """A released checkpoint's exact shapes with seeded random weights: written, loaded, asked.
 
-    python bench/real_size.py --shape phi2-2.7b-4e --folder /tmp/real --dtype bfloat16
+    python -m bench.real_size --shape phi2-2.7b-4e --folder /tmp/real --dtype bfloat16
 
 Writes the checkpoint into the folder (original layout, bf16 shards of 5 GB, the tower in fp32 as
 its authors published it) unless it is there from an earlier call, and in a fresh process loads it
@@ -24,15 +24,17 @@ from pathlib import Path
 
 import torch
 from PIL import Image as Pillow
-from shapes import CLIP_LARGE_336, PREPROCESSOR, SHAPES, TOWER, Shape
-from synthetic import Entry, draw, entries_of, write_sharded
 
+from bench.shapes import CLIP_LARGE_336, PREPROCESSOR, SHAPES, TOWER, Shape
+from bench.synthetic import Entry, draw, entries_of, write_sharded
 from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.adapter import DTYPES, MoELlava
+from lvlm_eval.models.moe_llava.backbones import Family
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config_file import read_config, vision_config
 from lvlm_eval.models.moe_llava.convert import network_table, tower_table
 from lvlm_eval.models.moe_llava.engine.engine import Engine
+from lvlm_eval.models.moe_llava.engine.sequence import Question
 from lvlm_eval.models.moe_llava.fields import Fields
 from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.models.moe_llava.quant import weight_bytes
@@ -54,7 +56,7 @@ def main() -> None:
     written = write(folder, SHAPES[given.shape], layers, weights=not given.drawn)
     print(f"{given.shape}, {layers} layers, {given.dtype} on {given.device}")
     print(f"written: {written / 1e9:.2f} GB in {time.perf_counter() - start:.1f} s", flush=True)
-    command = [sys.executable, __file__, *sys.argv[1:], "--measure"]
+    command = [sys.executable, "-m", "bench.real_size", *sys.argv[1:], "--measure"]
     raise SystemExit(subprocess.run(command, check=False).returncode)
 
 
@@ -81,7 +83,7 @@ def write(folder: Path, shape: Shape, layers: int, *, weights: bool) -> int:
     tower = folder / "towers" / TOWER
     tower.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=1))
-    (tower / "config.json").write_text(json.dumps(CLIP_LARGE_336, indent=1))
+    (tower / "config.json").write_text(json.dumps(dict(CLIP_LARGE_336), indent=1))
     (tower / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=1))
     shape.write_tokenizer(folder)
     network, table = empty(folder), network_table(family(folder), "mlp2x_gelu")
@@ -117,7 +119,7 @@ def build_whole_tower() -> torch.nn.Module:
     return holder
 
 
-def family(folder: Path):
+def family(folder: Path) -> Family:
     return read_config(Fields(json.loads((folder / "config.json").read_text()), "")).family
 
 
@@ -142,7 +144,9 @@ def measure(folder: Path, dtype: str, device: str, *, drawn: bool) -> None:
     print(f"peak memory of loading: {(peak(device) - before) / weights:.3f} of the weights")
     prompt, times = ask(model, device)
     further = [later - earlier for earlier, later in pairwise(times[1:])]
-    features = model.engine.network.vision.config.features
+    vision = model.engine.network.vision
+    assert vision is not None
+    features = vision.config.features
     print(f"prompt: {prompt} tokens, of which one is a picture of {features} vectors")
     print(f"first token after {times[1] - times[0]:.2f} s, picture and all")
     print(f"further tokens: {sum(further) / len(further):.3f} s each, mean of {len(further)}")
@@ -163,7 +167,7 @@ def ask(model: MoELlava, device: str) -> tuple[int, list[float]]:
     return len(questions[0].token_ids), times
 
 
-def ids(model: MoELlava, question: object) -> Iterator[int]:
+def ids(model: MoELlava, question: Question) -> Iterator[int]:
     return model.engine.stream(question, Decoding(max_new_tokens=NEW_TOKENS))
 
 

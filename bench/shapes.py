@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvlm_eval.schema import JSON
+
 TOWER = "openai/clip-vit-large-patch14-336"
-CLIP_LARGE_336 = {
+CLIP_LARGE_336: Mapping[str, JSON] = {
     "model_type": "clip_vision_model",
     "hidden_size": 1024,
     "intermediate_size": 4096,

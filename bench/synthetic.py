@@ -79,7 +79,7 @@ def write_sharded(
             shards.append([])
         shards[-1].append(entry)
     stem = "model" if suffix == "safetensors" else "pytorch_model"
-    generator, weight_map = torch.Generator().manual_seed(0), {}
+    generator, weight_map = torch.Generator().manual_seed(0), dict[str, str]()
     for number, shard in enumerate(shards, 1):
         file = folder / f"{stem}-{number:05}-of-{len(shards):05}.{suffix}"
         if suffix == "safetensors":
@@ -97,7 +97,8 @@ def write_sharded(
 def _write_safetensors(
     file: Path, entries: Sequence[Entry], dtype: torch.dtype, generator: torch.Generator
 ) -> None:
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    offset = 0
     for entry in entries:
         end = offset + entry.elements * dtype.itemsize
         described = {"dtype": _NAMES[dtype], "shape": entry.shape, "data_offsets": [offset, end]}
