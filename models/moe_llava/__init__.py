@@ -41,6 +41,7 @@ def load(
     quant: str = "none",
     preprocess: str = "auto",
     select_feature: str = "auto",
+    deterministic: bool = False,
     base: str = "",
 ) -> MoELlava:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
@@ -53,7 +54,8 @@ def load(
     the decoder's linear layers in fewer bits. preprocess: auto (pictures are padded to squares
     where config.json says so), pad, square (never), original (as LLaVA's own script for the
     benchmark does). select_feature: auto (config.json's), patch, cls_patch (which keeps the patch
-    that SigLIP loses with `patch`). Raises CheckpointError, UsageError.
+    that SigLIP loses with `patch`). deterministic: numerics that do not depend on what is computed
+    together, slower (docs/determinism.md). Raises CheckpointError, UsageError.
     """
     from .adapter import choose_settings, open_model
     from .chat import known_conversation
@@ -64,7 +66,7 @@ def load(
     template = known_conversation(conversation) if conversation else ""
     chosen = choose_quant(quant, settings.device, settings.dtype)
     images = choose_image_settings(preprocess, select_feature)
-    settings = replace(settings, conversation=template, quant=chosen)
+    settings = replace(settings, conversation=template, quant=chosen, deterministic=deterministic)
     return open_model(checkpoint, towers, settings, images, base)
 
 

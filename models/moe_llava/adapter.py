@@ -18,6 +18,7 @@ from lvlm_eval.tracing import Rival, Traced
 from .candidates import next_logits
 from .chat import TEMPLATES, ChatFormat, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
+from .deterministic import make_deterministic
 from .engine.engine import Engine, EngineRouting
 from .engine.sequence import Finished, Question
 from .pictures import ImageSettings, PictureReader
@@ -46,6 +47,7 @@ class Settings:
     routing_seed: int = 0
     conversation: str = ""
     quant: Quant = "none"
+    deterministic: bool = False
 
 
 def choose_settings(
@@ -120,6 +122,8 @@ class MoELlava:
             described["routing_seed"] = str(self.settings.routing_seed)
         if self.settings.quant != "none":
             described["quant"] = self.settings.quant
+        if self.settings.deterministic:
+            described["deterministic"] = "true"
         return described | self.images.describe()
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
@@ -237,5 +241,7 @@ class MoELlava:
         network = self.checkpoint.load(
             self.tokenizer.size, DTYPES[settings.dtype], settings.device, settings.quant
         )
+        if settings.deterministic:
+            make_deterministic(network)
         limit = self.checkpoint.config.inputs.max_length
         return Engine(network, self.chat.stops, settings.routing, limit, settings.routing_seed)

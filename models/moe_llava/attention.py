@@ -63,10 +63,14 @@ def windowed(mask: Tensor | None, new_tokens: Tensor, window: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Grouped-query attention; torch's fused kernel, exact softmax in fp32."""
+    """Grouped-query attention; torch's fused kernel, exact softmax in fp32.
+
+    exact: computed in float64, so that the order of sums does not show (`deterministic.py`).
+    """
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
+        self.exact = False
         self.heads, self.kv_heads, self.head_width = (
             config.heads,
             config.kv_heads,
@@ -94,15 +98,16 @@ class Attention(nn.Module):
             queries = queries * rotary.query_scale.to(queries.dtype)
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)  # (B, K, S, d)
+        kind = torch.float64 if self.exact else x.dtype
         mixed = F.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            attn_mask=mask,
+            queries.to(kind),
+            keys.to(kind),
+            values.to(kind),
+            attn_mask=None if mask is None else mask.to(kind),
             is_causal=mask is None,
             enable_gqa=self.kv_heads != self.heads,
         )
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))  # (B, T, D)
+        out: Tensor = self.out(mixed.to(x.dtype).transpose(1, 2).flatten(2))  # (B, T, D)
         return out
 
     def _split(self, x: Tensor, heads: int) -> Tensor:

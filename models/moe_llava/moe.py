@@ -86,17 +86,21 @@ class RouterStats:
 
 
 class Router(nn.Module):
-    """A linear layer in fp32, whatever the network's dtype, and the choice of experts."""
+    """A linear layer in fp32, whatever the network's dtype, and the choice of experts.
+
+    exact: in float64, rounded to fp32 once (`deterministic.py`).
+    """
 
     def __init__(self, width: int, experts: int, config: MoEConfig, layer: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(experts, width, dtype=torch.float32))
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
-        self.config, self.layer = config, layer
+        self.config, self.layer, self.exact = config, layer, False
 
     def forward(self, x: Tensor, routing: Routing) -> RouterStats:
         """The fate of tokens (N, D)."""
-        logits = x.float() @ self.weight.float().t()  # (N, E)
+        kind = torch.float64 if self.exact else torch.float32
+        logits = (x.to(kind) @ self.weight.to(kind).t()).float()  # (N, E)
         probabilities = logits.softmax(dim=-1)  # (N, E)
         choices = self._choose(logits, probabilities, routing)  # (N, k)
         weights = probabilities.gather(1, choices)  # (N, k)

@@ -32,9 +32,11 @@ class Network(nn.Module):
     """A vision-language model; without tower and projector a language model.
 
     mapped: files whose own pages are some of the parameters.
+    one_by_one: images are encoded each by itself (`deterministic.py`).
     """
 
     mapped: frozenset[Path] = frozenset()
+    one_by_one: bool = False
 
     def __init__(
         self, decoder: Decoder, vision: VisionTower | None, projector: Projector | None
@@ -54,6 +56,8 @@ class Network(nn.Module):
         """(I, 3, size, size) to (I, P, D). The tower is frozen in every stage of training."""
         if self.vision is None or self.projector is None:
             raise ValueError("this network has no image tower, but there are images")
+        if self.one_by_one and len(pixels) > 1:
+            return torch.cat([self.image_features(one) for one in torch.split(pixels, 1)])
         with torch.no_grad():
             features = self.vision(pixels.to(self.device, self.dtype))
         projected: Tensor = self.projector(features)
