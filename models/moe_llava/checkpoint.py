@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -119,16 +119,17 @@ class Checkpoint:
 
     def plan(self, network: Network) -> dict[str, Stored | Merged]:
         """Which stored tensor each parameter of the network becomes; reads none of them."""
-        files = self._files()
+        files, table = self._files(), self._table(network)
         named = self._named(network)
         check_experts(network.decoder.moe, named, str(self.folder))
         if self.tower and network.vision:
             of_tower = weight_files(self.tower)
-            table = tower_table(network.vision.config.used_layers)
-            named |= by_our_names(stored_tensors(of_tower), table)
+            tower = tower_table(network.vision.config.used_layers)
+            named |= by_our_names(stored_tensors(of_tower), tower)
             files += of_tower
+            table = replace(table, pairs=(*table.pairs, *tower.pairs))
         planned = plan(network, named)
-        check_complete(network, planned, files)
+        check_complete(network, planned, files, table)
         if self.kind != "lora":
             return merge(planned, {})
         return merge(planned, read_deltas(self.folder, self._table(network)))

@@ -37,14 +37,17 @@ class KeyTable:
             return [key]
         return [f"{stem}/{part}{dot}{end}" for part in range(3)]
 
-    def ours(self, key: str) -> str | None:
-        """Our parameter for a checkpoint's key; None for one that is dropped by name."""
+    def ours(self, key: str, origin: object = "weights") -> str | None:
+        """Our parameter for a checkpoint's key; None for one that is dropped by name.
+
+        CheckpointError, naming the origin, for a key that the table does not know.
+        """
         if any(re.fullmatch(pattern, key) for pattern in self.dropped):
             return None
         name = _translate(key, ((theirs, ours) for ours, theirs in self.pairs))
         if name is None:
             raise CheckpointError(
-                f"the weights hold {key!r}, which is no part of this architecture; "
+                f"{origin}: holds {key!r}, which is no part of this architecture; "
                 "is config.json the one that belongs to them?"
             )
         return name

@@ -106,7 +106,7 @@ def _by_name(delta: Delta, key: str, table: KeyTable) -> dict[str, Delta]:
     rows = delta.b.shape[0] // len(keys)
     deltas = {}
     for part, one in enumerate(keys):
-        name = table.ours(one)
+        name = table.ours(one, delta.a.file)
         if name is None:
             raise CheckpointError(
                 f"{delta.a.file}: adapts {key!r}, which is no part of what runs here"

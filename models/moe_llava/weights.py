@@ -6,6 +6,7 @@ All is checked before the first tensor is read.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -78,7 +79,7 @@ def by_our_names(tensors: Iterable[Stored], table: KeyTable) -> dict[str, Stored
     for whole in tensors:
         keys = table.parts(whole.key)
         for key, part in zip(keys, _split(whole, len(keys)), strict=True):
-            name = table.ours(key)
+            name = table.ours(key, whole.file)
             if name is None:
                 continue
             if name in found:
@@ -171,15 +172,19 @@ def _place(source: Stored | Merged) -> tuple[Path, int]:
     return stored.file, stored.offset
 
 
-def check_complete(network: nn.Module, planned: Iterable[str], files: Sequence[Path]) -> None:
-    """CheckpointError naming the parameters that none of the files has a value for."""
+def check_complete(
+    network: nn.Module, planned: Iterable[str], files: Sequence[Path], table: KeyTable
+) -> None:
+    """CheckpointError naming, by their keys, the parameters that no file has a value for."""
     given = set(planned)
-    missing = [name for name, _ in network.named_parameters() if name not in given]
+    names = (name for name, _ in network.named_parameters() if name not in given)
+    missing = list(dict.fromkeys(re.sub(r"/\d", "", table.theirs(name)) for name in names))
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise CheckpointError(
             f"{files[0].parent}: the weights ({', '.join(file.name for file in files[:3])}"
-            f"{', ...' if len(files) > 3 else ''}) lack {len(missing)} tensors: {shown}"
+            f"{', ...' if len(files) > 3 else ''}) lack {len(missing)} tensors: {shown}; "
+            "fetch them anew, or take the config.json that was saved with them"
         )
 
 

@@ -42,7 +42,7 @@ def convert_step(step: Path, job: Job) -> Path:
     config = read_config(fields)
     table = network_table(config.family, config.projector_kind)
     with appearing(job.target) as folder:
-        outputs = _known(step_outputs(open_step(step)), table, job)
+        outputs = _known(step, step_outputs(open_step(step)), table, job)
         check_room(outputs, folder)
         dtypes = {output.dtype for output in outputs}
         written = job.dtype or (dtypes.pop() if len(dtypes) == 1 else None)
@@ -67,10 +67,10 @@ def _above(step: Path, name: str) -> Path:
     return found
 
 
-def _known(outputs: Sequence[Output], table: KeyTable, job: Job) -> list[Output]:
+def _known(step: Path, outputs: Sequence[Output], table: KeyTable, job: Job) -> list[Output]:
     """The tensors that the architecture has, in the dtype asked for; a copy of the tower is not
     one of them."""
-    named = [(table.ours(table.parts(output.key)[0]), output) for output in outputs]
+    named = [(table.ours(table.parts(output.key)[0], step), output) for output in outputs]
     return [
         output if name.endswith(_ROUTER) else replace(output, dtype=job.dtype or output.dtype)
         for name, output in named
@@ -85,7 +85,7 @@ def _check(folder: Path, files: Sequence[Path], config: CheckpointConfig, table:
     decoder = {name: stored for name, stored in named.items() if name.startswith("decoder.")}
     rows = decoder["decoder.embedding.weight"].shape[0] if decoder else config.decoder.vocab_size
     network = build_empty(NetworkConfig(replace(config.decoder, vocab_size=rows), moe=config.moe))
-    check_complete(network, plan(network, decoder), files)
+    check_complete(network, plan(network, decoder), files, table)
     if config.inputs.tower and len(named) == len(decoder) and config.projector_kind != "identity":
         raise CheckpointError(
             f"{folder}: the step holds no projector, but config.json names a tower"
