@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -251,6 +252,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The program: one line and an exit code for the user's mistakes, a traceback for ours."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("lvlm_eval").setLevel(logging.INFO)
+    # Pillow warns where images.py refuses, in one line
+    warnings.filterwarnings("ignore", r"Image size .* exceeds limit")
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         app(args=_dashes(given), prog_name="lvlm-eval")

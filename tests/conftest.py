@@ -6,9 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lvlm_eval.schema import Cost, Decoding, Estimate, Mode, Run, Summary, TaskRun
 from lvlm_eval.store import RunStore
+
+# How long an example takes is the machine's business: others may be working on it.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture
