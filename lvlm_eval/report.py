@@ -6,20 +6,18 @@ which files they go to is `leaderboard.py`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lvlm_eval.cells import beside, cell_of, count_of, share_of
 from lvlm_eval.comparable import Asked, check_comparable
 from lvlm_eval.errors import UsageError
+from lvlm_eval.rows import name_rows, plain_name
 from lvlm_eval.schema import Cell, Run, Summary, Table
 from lvlm_eval.store import RunStore
 from lvlm_eval.tables import figure, interval
 from lvlm_eval.task_store import TaskStore
 
-MODES = ("normal", "blind", "mismatched")
-SHORT_ID = 6
 RUN_COLUMNS = (
     "metric", "value", "95 % interval", "n", "failed", "unparsed %", "cut off %", "seconds",
 )  # fmt: skip
@@ -54,37 +52,6 @@ def results(stores: Iterable[RunStore]) -> list[Result]:
     if not found:
         raise UsageError("no marked results to report; `lvlm-eval run` makes some")
     return found
-
-
-def name_rows(stores: Iterable[RunStore]) -> list[tuple[str, RunStore]]:
-    """The runs with their rows' names: model, mode, and a short run id where those are equal.
-
-    Sorted by model, mode and run id, so the order in which runs are given does not matter.
-    """
-    ordered = sorted(
-        _distinct(stores), key=lambda s: (s.run.model, MODES.index(s.run.mode), s.run_id)
-    )
-    plain = Counter(_plain_name(store.run) for store in ordered)
-    short = Counter(f"{_plain_name(s.run)} {s.run_id[:SHORT_ID]}" for s in ordered)
-
-    def name(store: RunStore) -> str:
-        model = _plain_name(store.run)
-        if plain[model] == 1:
-            return model
-        shortened = f"{model} {store.run_id[:SHORT_ID]}"
-        return shortened if short[shortened] == 1 else f"{model} {store.run_id}"
-
-    return [(name(store), store) for store in ordered]
-
-
-def _distinct(stores: Iterable[RunStore]) -> list[RunStore]:
-    """The stores without repetitions; two folders with one run would share a row: UsageError."""
-    by_id: dict[str, RunStore] = {}
-    for store in stores:
-        other = by_id.setdefault(store.run_id, store)
-        if other.folder.resolve() != store.folder.resolve():
-            raise UsageError(f"{other.folder} and {store.folder} hold the same run; give one")
-    return list(by_id.values())
 
 
 def leaderboard(stores: Sequence[RunStore], metric: str = "headline") -> list[Table]:
@@ -147,7 +114,7 @@ def run_table(store: RunStore) -> Table:
     for task in tasks:
         line = _run_line(task, task.summary())
         cells |= {(task.label, column): cell for column, cell in line.items()}
-    title = f"{_plain_name(store.run)}, run {store.run_id}"
+    title = f"{plain_name(store.run)}, run {store.run_id}"
     return Table(title, tuple(t.label for t in tasks), RUN_COLUMNS, cells, corner="task")
 
 
@@ -225,10 +192,6 @@ def _has(summary: Summary, metric: str) -> bool:
 
 def _asked(chosen: Sequence[Result], label: str) -> list[Asked]:
     return [Asked(r.row, r.run, r.store.task_run()) for r in chosen if r.label == label]
-
-
-def _plain_name(run: Run) -> str:
-    return run.model if run.mode == "normal" else f"{run.model} ({run.mode})"
 
 
 def _data(label: str) -> str:

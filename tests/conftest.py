@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from lvlm_eval.schema import Cost, Decoding, Estimate, Mode, Run, Summary, TaskRun
+from lvlm_eval.schema import JSON, Cost, Decoding, Estimate, Mode, Run, Summary, TaskRun
 from lvlm_eval.store import RunStore
 
 # How long an example takes is the machine's business: others may be working on it.
@@ -87,8 +87,10 @@ def make_run(tmp_path: Path) -> Callable[..., RunStore]:
         data_digest: str = "d0",
         decoding: Decoding = Decoding(),  # noqa: B008 frozen
         seconds: float | None = None,
+        settings: Mapping[str, str] | None = None,
+        overrides: Mapping[str, JSON] | None = None,
     ) -> RunStore:
-        run = Run(model, "moe_llava", {}, weights, mode, judge=judge)
+        run = Run(model, "moe_llava", settings or {}, weights, mode, overrides or {}, judge)
         store = RunStore.create(tmp_path / results, run, {})
         for summary in summaries:
             task = store.task(summary.task)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lvlm_eval.errors import NotComparable, UsageError
-from lvlm_eval.report import details, differences, leaderboard, name_rows, run_table
+from lvlm_eval.report import details, differences, leaderboard, run_table
 from lvlm_eval.schema import Decoding, Estimate, Summary
 from lvlm_eval.store import RunStore
 
@@ -55,14 +55,6 @@ def test_a_mode_stands_in_the_row_s_name_and_may_differ(make_run: MakeRun, pope:
     stores = [make_run(pope, mode="mismatched"), make_run(pope, mode="blind"), make_run(pope)]
     (table,) = leaderboard(stores)
     assert table.rows == ("demo", "demo (blind)", "demo (mismatched)")
-
-
-def test_rows_that_would_be_the_same_carry_a_run_id(make_run: MakeRun, pope: Summary) -> None:
-    first, second = make_run(pope, weights="a"), make_run(pope, weights="b")
-    blind = make_run(pope, mode="blind")
-    names = dict(name_rows([second, blind, first]))
-    assert {"demo (blind)", f"demo {first.run_id[:6]}", f"demo {second.run_id[:6]}"} == set(names)
-    assert names[f"demo {first.run_id[:6]}"].run.weights == "a"
 
 
 def test_the_order_in_which_runs_are_given_does_not_matter(
