@@ -236,11 +236,20 @@ def convert(
     dtype: Annotated[str | None, typer.Option(help="Of all weights; as stored without.")] = None,
     max_shard_size: Annotated[str, typer.Option(help="Of a weight file.")] = "5GB",
     towers: Annotated[str, typer.Option(help="A folder with towers by their hub names.")] = "",
+    base: Annotated[str, typer.Option(help="The model under a LoRA or a projector.")] = "",
 ) -> None:
     """Write a checkpoint in another layout, tensor by tensor, bit for bit."""
     from lvlm_eval.commands import convert as command
 
-    command.convert(source, target, to, dtype, max_shard_size, towers)
+    command.convert(
+        source,
+        target,
+        to,
+        dtype=dtype,
+        max_shard_size=max_shard_size,
+        towers=towers,
+        base=base,
+    )
 
 
 def _dashes(arguments: Sequence[str]) -> list[str]:

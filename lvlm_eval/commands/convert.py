@@ -10,10 +10,23 @@ from lvlm_eval.plugins import adapter
 
 
 def convert(
-    source: str, target: Path, to: str, dtype: str | None, max_shard_size: str, towers: str
+    source: str,
+    target: Path,
+    to: str,
+    *,
+    dtype: str | None,
+    max_shard_size: str,
+    towers: str,
+    base: str,
 ) -> None:
     """Write the folder and say where it is."""
     folder = adapter("moe_llava").convert_checkpoint(
-        source, target, to=to, dtype=dtype or "", max_shard_size=max_shard_size, towers=towers
+        source,
+        target,
+        to=to,
+        dtype=dtype or "",
+        max_shard_size=max_shard_size,
+        towers=towers,
+        base=base,
     )
     typer.echo(f"{folder}")

@@ -78,16 +78,18 @@ def convert_checkpoint(
     dtype: str = "",
     max_shard_size: str = "5GB",
     towers: str = "",
+    base: str = "",
 ) -> Path:
     """A checkpoint written anew in the other layout, and its folder; streamed, whole or not at all.
 
     to: original (MoE-LLaVA's and LLaVA-1.5's own) or transformers. dtype: of all weights but
-    routers; without it each keeps its own. Raises CheckpointError, UsageError.
+    routers; without it each keeps its own. base: the model under a projector or a LoRA adapter,
+    which is merged into it. Raises CheckpointError, UsageError.
     """
     from .conversion.convert import convert
     from .conversion.job import choose_job
 
-    return convert(source, towers, choose_job(target, to, dtype, max_shard_size))
+    return convert(source, towers, choose_job(target, to, dtype, max_shard_size), base)
 
 
 def parity(golden: Path, model: str | None = None) -> dict[str, FixtureResult]:

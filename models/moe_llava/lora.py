@@ -52,6 +52,10 @@ class Merged:
     weight: Stored
     delta: Delta
 
+    @property
+    def elements(self) -> int:
+        return self.weight.elements
+
 
 def adapter_file(folder: Path) -> Path:
     """The file with the adapter's matrices; CheckpointError where there is none."""

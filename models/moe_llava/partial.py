@@ -49,7 +49,7 @@ def check_base(folder: Path, kind: Kind, base: str) -> None:
         }[kind]
         raise CheckpointError(
             f"{folder}: holds {what}; say which model it was trained on, with base=FOLDER or "
-            "base=NAME of a model in the hub cache"
+            "base=NAME of a model in the hub cache (of convert: --base)"
         )
 
 
@@ -77,14 +77,15 @@ def own_tensors(folder: Path, kind: Kind, root: str) -> list[Stored]:
     """What a partial folder holds besides LoRA matrices, under a whole model's keys.
 
     A projector's keys count from `mm_projector.` on; what LoRA training saved loses peft's
-    prefix, as the original's loader strips it. Both are `moellava/model/builder.py`'s.
+    prefix, as the original's loader strips it. Both are `moellava/model/builder.py`'s, which
+    forgets Qwen's root and so drops what was trained of it.
     """
     if kind == "projector":
         tensors = stored_tensors([folder / _PROJECTOR])
         return [replace(one, key=_after_projector(one.key, root)) for one in tensors]
     tensors = stored_tensors(own_files(folder, kind)[1:])
     stripped = [one.key.removeprefix("base_model.") for one in tensors]
-    if any(key.startswith("model.model.") for key in stripped):
+    if any(key.startswith(f"model.{root}") for key in stripped):
         stripped = [key.removeprefix("model.") for key in stripped]
     return [replace(one, key=key) for one, key in zip(tensors, stripped, strict=True)]
 

@@ -25,6 +25,7 @@ from . import keys, settings
 from .deepspeed import find_step
 from .folder import appearing, check_room, tower_name, write_json
 from .job import Job, with_dtype
+from .merge import convert_with_base
 from .shards import Output, copy_of, write_shards
 from .step import convert_step
 from .tokenizer_files import (
@@ -38,16 +39,21 @@ from .tokenizer_files import (
 _EMBEDDING, _HEAD = "decoder.embedding.weight", "decoder.head.weight"
 
 
-def convert(source: str, towers: str, job: Job) -> Path:
+def convert(source: str, towers: str, job: Job, base: str = "") -> Path:
     """Writes the checkpoint in the other layout and returns its folder.
 
+    base: the model under a source that holds a projector or a LoRA adapter only.
     CheckpointError, UsageError: a source that cannot be read, or that the other layout cannot
     hold; a target that exists.
     """
     step = find_step(Path(source).expanduser())
     if step is not None:
+        if base:
+            raise UsageError(f"{step}: a step holds the whole model, so --base {base} has no use")
         return convert_step(step, job)
-    opened = open_checkpoint(source, towers)
+    opened = open_checkpoint(source, towers, base)
+    if opened.base is not None:
+        return convert_with_base(opened, job)
     if opened.config.layout == job.to:
         raise UsageError(f"{source}: is in the {job.to} layout already; --to the other one")
     _check(opened)

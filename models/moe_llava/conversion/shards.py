@@ -16,7 +16,8 @@ from torch import Tensor
 
 from lvlm_eval.schema import JSON
 
-from ..reading import read_tensor
+from ..lora import Merged, read_planned
+from ..reading import CPU
 from ..stored import Stored
 
 # safetensors' names
@@ -37,7 +38,7 @@ class Output:
     key: str
     dtype: torch.dtype
     shape: tuple[int, ...]
-    parts: tuple[Stored, ...]
+    parts: tuple[Stored | Merged, ...]
 
     @property
     def nbytes(self) -> int:
@@ -46,10 +47,10 @@ class Output:
     def read(self) -> Tensor:
         """The tensor, contiguous, in its dtype, on the CPU."""
         if len(self.parts) == 1 and self.parts[0].elements == math.prod(self.shape):
-            return read_tensor(self.parts[0], self.dtype).view(self.shape)
+            return read_planned(self.parts[0], self.dtype, CPU).view(self.shape)
         flat, end = torch.zeros(math.prod(self.shape), dtype=self.dtype), 0
         for part in self.parts:
-            flat[end : end + part.elements] = read_tensor(part, self.dtype).view(-1)
+            flat[end : end + part.elements] = read_planned(part, self.dtype, CPU).view(-1)
             end += part.elements
         return flat.view(self.shape)
 
@@ -57,6 +58,12 @@ class Output:
 def copy_of(stored: Stored, key: str, dtype: torch.dtype | None = None) -> Output:
     """The whole stored tensor under a key, in its own dtype or another."""
     return Output(key, dtype or stored.dtype, stored.shape, (stored,))
+
+
+def only_dtype(outputs: Sequence[Output]) -> torch.dtype | None:
+    """The dtype of all of them; None where they have several."""
+    dtypes = {output.dtype for output in outputs}
+    return dtypes.pop() if len(dtypes) == 1 else None
 
 
 def write_shards(outputs: Sequence[Output], folder: Path, max_bytes: int) -> list[Path]:

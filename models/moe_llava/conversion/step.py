@@ -20,7 +20,7 @@ from ..weights import by_our_names, check_complete, plan, weight_files
 from .deepspeed import open_step, step_outputs
 from .folder import appearing, check_room, write_json
 from .job import Job, with_dtype
-from .shards import Output, write_shards
+from .shards import Output, only_dtype, write_shards
 from .tokenizer_files import copy_tokenizer
 
 _ROUTER = "router.weight"
@@ -44,8 +44,7 @@ def convert_step(step: Path, job: Job) -> Path:
     with appearing(job.target) as folder:
         outputs = _known(step, step_outputs(open_step(step)), table, job)
         check_room(outputs, folder)
-        dtypes = {output.dtype for output in outputs}
-        written = job.dtype or (dtypes.pop() if len(dtypes) == 1 else None)
+        written = job.dtype or only_dtype(outputs)
         write_json(folder / "config.json", dict(with_dtype(fields, written).values))
         copy_tokenizer(_above(step, "tokenizer_config.json"), folder)
         if (settings / "towers").is_dir():
