@@ -14,6 +14,7 @@ from lvlm_eval.plugins import adapter, model_names
 from lvlm_eval.schema import Model
 
 DEMO_MODELS = {"demo": "demo", "demo:dense": "demo_dense"}
+_SWITCH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 DEMO_CHECKPOINTS = Path(__file__).parent / "demo" / "checkpoints"
 
 
@@ -94,7 +95,7 @@ def _converted(value: str, parameter: inspect.Parameter, owner: str) -> object:
     kind = type(parameter.default)
     try:
         if kind is bool:
-            return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
+            return _SWITCH[value.lower()]
         return kind(value) if kind in (int, float) else value
     except (KeyError, ValueError):
         raise UsageError(

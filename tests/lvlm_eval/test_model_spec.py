@@ -87,3 +87,14 @@ def test_an_option_of_the_command_that_no_adapter_can_obey_is_refused() -> None:
         load_model(parse_model("baseline:majority"), {"dtype": "bfloat16"})
     with pytest.raises(UsageError, match="is not key=value"):
         parse_model("baseline:majority,seed")
+
+
+@pytest.mark.parametrize(("word", "meant"), [("on", True), ("TRUE", True), ("off", False)])
+def test_switches_are_on_or_off_true_or_false(word: str, meant: bool) -> None:
+    model = load_model(parse_model(f"demo,device=cpu,deterministic={word}"), {})
+    assert ("deterministic" in model.describe()) is meant
+
+
+def test_a_switch_that_is_neither_is_refused() -> None:
+    with pytest.raises(UsageError, match="deterministic must be bool, got 'maybe'"):
+        load_model(parse_model("demo,device=cpu,deterministic=maybe"), {})
