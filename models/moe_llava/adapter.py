@@ -16,7 +16,7 @@ from lvlm_eval.schema import Decoding, Request, Response
 from lvlm_eval.tracing import Rival, Traced
 
 from .candidates import next_logits
-from .chat import TEMPLATES, ChatFormat, conversation_of
+from .chat import TEMPLATES, ChatFormat, check_marks, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
 from .deterministic import make_deterministic
 from .engine.engine import Engine, EngineRouting
@@ -204,6 +204,8 @@ class MoELlava:
     @cached_property
     def chat(self) -> ChatFormat:
         start_end = self.checkpoint.config.inputs.start_end
+        if start_end:
+            check_marks(self.tokenizer, self.checkpoint.folder)
         return ChatFormat(TEMPLATES[self.conversation], self.tokenizer, start_end)
 
     @cached_property

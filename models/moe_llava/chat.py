@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lvlm_eval.errors import UsageError
+from lvlm_eval.errors import CheckpointError, UsageError
 from lvlm_eval.schema import Image, Prompt, Turn
 
 from .backbones import Family
@@ -42,6 +42,7 @@ class Template:
     stop: str = ""
 
 
+_MARKS = ("<im_start>", "<im_end>")  # before and after a picture, under mm_use_im_start_end
 _USER, _HUMAN = (_POLITE.format(who=who) for who in ("user", "human"))
 _VICUNA = Template(_USER, "</s>")
 TEMPLATES: Mapping[str, Template] = {
@@ -88,6 +89,19 @@ def known_conversation(name: str) -> str:
     if name not in TEMPLATES:
         raise UsageError(f"unknown conversation {name!r}; there are {', '.join(TEMPLATES)}")
     return name
+
+
+def check_marks(tokenizer: Tokenizer, origin: object) -> None:
+    """CheckpointError where a mark beside a picture is no token of the tokenizer's.
+
+    The original would add the tokens as it loads, with vectors drawn at random.
+    """
+    for mark in _MARKS:
+        if len(tokenizer.encode(mark)) != 1:
+            raise CheckpointError(
+                f"{origin}: mm_use_im_start_end is true, but the tokenizer has no token {mark}, "
+                "so the model never saw it as one; take the tokenizer that was saved in training"
+            )
 
 
 def conversation_of(family: Family, tokenizer: Tokenizer) -> str:
@@ -143,7 +157,7 @@ class ChatFormat:
         A line break follows each picture that leads the turn; one after text stands bare, as
         the original's placeholder is replaced where the user put it (`run_llava.py`).
         """
-        before, after = ("<im_start>", "<im_end>") if self.start_end else ("", "")
+        before, after = _MARKS if self.start_end else ("", "")
         texts, leading = [""], True
         for part in turn.parts:
             if isinstance(part, Image):

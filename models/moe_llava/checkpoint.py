@@ -128,7 +128,7 @@ class Checkpoint:
             named |= by_our_names(stored_tensors(of_tower), tower)
             files += of_tower
             table = replace(table, pairs=(*table.pairs, *tower.pairs))
-        planned = plan(network, named)
+        planned = plan(network, named, resized=self.config.layout == "original")
         check_complete(network, planned, files, table)
         if self.kind != "lora":
             return merge(planned, {})

@@ -91,12 +91,15 @@ def by_our_names(tensors: Iterable[Stored], table: KeyTable) -> dict[str, Stored
     return found
 
 
-def plan(network: nn.Module, named: Mapping[str, Stored]) -> dict[str, Stored]:
+def plan(
+    network: nn.Module, named: Mapping[str, Stored], *, resized: bool = True
+) -> dict[str, Stored]:
     """What each parameter of the network becomes, in its shape.
 
-    Rows beyond our vocabulary are cut, as the original resizes embedding and head to the
-    tokenizer's length. A tensor whose parameter is not there or has another shape is an error;
-    of a tied head one that differs from the embedding.
+    resized: rows beyond our vocabulary are cut, as the original resizes embedding and head to the
+    tokenizer's length; transformers' own layout has as many as config.json says. CheckpointError
+    for a tensor whose parameter is not there or has another shape, and for a tied head that
+    differs from the embedding.
     """
     wanted = dict(network.named_parameters())
     if EMBEDDING in wanted and HEAD not in wanted:
@@ -106,7 +109,12 @@ def plan(network: nn.Module, named: Mapping[str, Stored]) -> dict[str, Stored]:
             raise CheckpointError(
                 f"{stored.file}: holds {stored.key!r}; config.json has no place for it"
             )
-    return {name: _fitting(stored, name, wanted[name].shape) for name, stored in named.items()}
+    if resized:
+        named = {
+            name: _cut(one, wanted[name].shape[0]) if name in _BY_TOKEN else one
+            for name, one in named.items()
+        }
+    return {name: _fitting(stored, wanted[name].shape) for name, stored in named.items()}
 
 
 def _split(whole: Stored, count: int) -> list[Stored]:
@@ -121,12 +129,13 @@ def _split(whole: Stored, count: int) -> list[Stored]:
     return [whole.rows(part * rows, (part + 1) * rows) for part in range(count)]
 
 
-def _fitting(stored: Stored, name: str, shape: torch.Size) -> Stored:
-    """The tensor, vocabulary cut; CheckpointError where shape or type is not that of weights."""
-    fitting = stored
-    if name in _BY_TOKEN and stored.shape and stored.shape[0] > shape[0]:
-        fitting = stored.rows(0, shape[0])
-    if fitting.shape != tuple(shape):
+def _cut(stored: Stored, rows: int) -> Stored:
+    return stored.rows(0, rows) if stored.shape and stored.shape[0] > rows else stored
+
+
+def _fitting(stored: Stored, shape: torch.Size) -> Stored:
+    """The tensor; CheckpointError where shape or type is not that of weights."""
+    if stored.shape != tuple(shape):
         raise CheckpointError(
             f"{stored.file}: {stored.key!r} has shape {list(stored.shape)}; config.json and "
             f"tokenizer ask for {list(shape)}"
@@ -136,7 +145,7 @@ def _fitting(stored: Stored, name: str, shape: torch.Size) -> Stored:
             f"{stored.file}: {stored.key!r} is stored as {stored.dtype}; weights that were "
             "quantised elsewhere are not read: take the unquantised checkpoint, then quant=int8"
         )
-    return fitting
+    return stored
 
 
 def fill(

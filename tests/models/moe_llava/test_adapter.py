@@ -11,6 +11,7 @@ import pytest
 
 from lvlm_eval.errors import CheckpointError, UsageError
 from lvlm_eval.models import moe_llava
+from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
 from lvlm_eval.schema import Decoding, Image, Prompt, Request, Response
 
 
@@ -179,3 +180,18 @@ def test_a_family_that_is_not_known_says_which_are(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "moe_llava_mamba"}')
     with pytest.raises(CheckpointError, match="'moe_llava_mamba' is none of"):
         moe_llava.load(str(tmp_path), device="cpu")
+
+
+def test_marks_beside_pictures_must_be_tokens(golden: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(golden / "phi", tmp_path / "phi"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"mm_use_im_start_end": True}))
+    with pytest.raises(CheckpointError, match="the tokenizer has no token <im_start>, so"):
+        _ = moe_llava.load(str(folder), device="cpu").chat
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    for number, mark in enumerate(("<im_start>", "<im_end>"), 412):
+        tokenizer["added_tokens_decoder"][str(number)] = {"content": mark, "special": True}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    chat = moe_llava.load(str(folder), device="cpu").chat
+    ids = chat.encode(Prompt.user(Image(data=b"x"), "What?"))
+    assert ids[ids.index(IMAGE_TOKEN) - 1 :][:3] == [412, IMAGE_TOKEN, 413]

@@ -102,6 +102,16 @@ def test_a_tokenizer_longer_than_the_stored_rows_is_an_error(tmp_path: Path) -> 
         open_checkpoint(str(folder)).load(70, torch.float32)
 
 
+def test_more_stored_rows_than_vocab_size_are_an_error_and_not_cut(tmp_path: Path) -> None:
+    folder = tiny_llava.save(tiny_llava.make("llama"), tmp_path / "llava")
+    tensors = load_file(folder / "model.safetensors")
+    key = next(key for key in tensors if key.endswith("lm_head.weight"))
+    tensors[key] = torch.cat([tensors[key], torch.ones(1, 32)])
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"has shape \[65, 32\]; .* ask for \[64, 32\]"):
+        load(folder)
+
+
 def test_the_processor_is_the_folders_own_alone_or_within_the_joint_file(tmp_path: Path) -> None:
     folder = tiny_llava.save(tiny_llava.make("llama"), tmp_path / "llava")
     opened = open_checkpoint(str(folder))
