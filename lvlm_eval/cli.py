@@ -58,6 +58,7 @@ def run(
     dtype: Annotated[str | None, typer.Option(help="Number type of the weights.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Sequences computed at a time.")] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Positions cached at a time.")] = None,
     model_args: Annotated[str | None, typer.Option(help="key=value,... for every MODEL.")] = None,
     max_failures: Annotated[float, typer.Option(help="Share of questions.")] = 0.005,
     max_unparsed: Annotated[float | None, typer.Option(help="Share of answers.")] = None,
@@ -71,7 +72,8 @@ def run(
     from lvlm_eval.commands import run as command
     from lvlm_eval.commands.arguments import RunArguments
 
-    options = {"dtype": dtype, "device": device, "batch": batch_size}
+    sizes = {"batch": batch_size, "batch_tokens": batch_tokens}
+    options = {"dtype": dtype, "device": device, **sizes}
     overrides = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
     arguments = RunArguments(
         models=tuple(models or ()),

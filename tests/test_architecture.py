@@ -23,7 +23,7 @@ LAYERS = (
     {"schema", "errors", "hub_cache", "tracing"},
     {
         *("answers", "certify", "conversation", "data", "durable", "facts", "fetch", "images"),
-        "invariance",
+        *("batching", "invariance"),
         *("metrics", "predictions", "prompts", "questions", "stats", "store", "task_store"),
         "weights_digest",
     },

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lvlm_eval.errors import UsageError
+
 from .backbones import FAMILIES
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def load(
     routing: str = "argmax",
     routing_seed: int = 0,
     conversation: str = "",
-    batch: int = 32,
+    batch: int = 64,
+    batch_tokens: int = 0,
+    reuse: bool = True,
     towers: str = "",
     quant: str = "none",
     preprocess: str = "auto",
@@ -49,13 +53,16 @@ def load(
     device: auto (a GPU if there is one), cpu, cuda, cuda:1. dtype: auto (bfloat16 on a GPU,
     float32 on the CPU), float32, bfloat16, float16. routing: argmax, capacity (as DeepSpeed
     0.9.5, tokens dropped), sampled (its noisy second expert, seeded by routing_seed and by nothing
-    else). conversation: a template of chat.py; by default the backbone's. batch: questions at once.
-    towers: a folder with image towers by their hub names. quant: none, int8, int4 (on a GPU):
-    the decoder's linear layers in fewer bits. preprocess: auto (pictures are padded to squares
-    where config.json says so), pad, square (never), original (as LLaVA's own script for the
-    benchmark does). select_feature: auto (config.json's), patch, cls_patch (which keeps the patch
-    that SigLIP loses with `patch`). deterministic: numerics that do not depend on what is computed
-    together, slower (docs/determinism.md). Raises CheckpointError, UsageError.
+    else). conversation: a template of chat.py; by default the backbone's. batch: questions at
+    once, at most. batch_tokens: positions whose keys and values are kept at once; 0: what fits
+    into half of the free memory. reuse: whether what questions share (pictures, the
+    beginning of prompts) is computed once. towers: a folder with image towers by their hub names.
+    quant: none, int8, int4 (on a GPU): the decoder's linear layers in fewer bits. preprocess: auto
+    (pictures are padded to squares where config.json says so), pad, square (never), original (as
+    LLaVA's own script for the benchmark does). select_feature: auto (config.json's), patch,
+    cls_patch (which keeps the patch that SigLIP loses with `patch`). deterministic: numerics that
+    do not depend on what is computed together, slower (docs/determinism.md). Raises
+    CheckpointError, UsageError.
     """
     from .adapter import choose_settings, open_model
     from .chat import known_conversation
@@ -66,7 +73,10 @@ def load(
     template = known_conversation(conversation) if conversation else ""
     chosen = choose_quant(quant, settings.device, settings.dtype)
     images = choose_image_settings(preprocess, select_feature)
+    if batch_tokens < 0:
+        raise UsageError(f"batch_tokens must be 0 (what fits) or more, got {batch_tokens}")
     settings = replace(settings, conversation=template, quant=chosen, deterministic=deterministic)
+    settings = replace(settings, batch_tokens=batch_tokens, reuse=reuse)
     return open_model(checkpoint, towers, settings, images, base)
 
 

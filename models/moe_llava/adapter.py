@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import cast, get_args
 
 import torch
@@ -30,12 +30,14 @@ from .unchanged import check_unchanged
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 AS_CONFIGURED = ImageSettings()
+_AHEAD = 32  # requests whose pictures are read together
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a checkpoint is run; all but `batch` may change an answer.
+    """How a checkpoint is run; all but batch, batch_tokens and reuse may change an answer.
 
+    batch, batch_tokens: sequences and cached positions at once. reuse: of what prompts share.
     routing_seed: of the second experts under routing "sampled". conversation: a template's name,
     "" for the checkpoint's own.
     """
@@ -48,6 +50,8 @@ class Settings:
     conversation: str = ""
     quant: Quant = "none"
     deterministic: bool = False
+    batch_tokens: int = 0
+    reuse: bool = True
 
 
 def choose_settings(
@@ -127,24 +131,36 @@ class MoELlava:
         return described | self.images.describe()
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
-        """Answers batch by batch; the next batch's pictures are read meanwhile."""
+        """Answers as they end; pictures are read while the engine works."""
         for traced in self.trace(requests, decoding):
             yield traced.response
 
     def trace(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Traced]:
         """The answers that `generate` gives, with the ids of their tokens."""
+        failed: list[Response] = []
         with ThreadPoolExecutor(1) as ahead:
-            waiting = iter(requests)
-            batch = list(islice(waiting, self.settings.batch))
+            questions = self._questions(requests, ahead, failed)
+            first = list(islice(questions, 1))  # what is wrong with the pictures shows at once
+            answers = self.engine.run(chain(first, questions), decoding) if first else ()
+            for finished in answers:
+                yield Traced(self._response(finished, decoding), finished.new_token_ids)
+                while failed:
+                    yield Traced(failed.pop())
+        yield from map(Traced, failed)
+
+    def _questions(
+        self, requests: Iterable[Request], ahead: Executor, failed: list[Response]
+    ) -> Iterator[Question]:
+        """Questions with their pictures read, a batch ahead of the engine."""
+        waiting = iter(requests)
+        batch = list(islice(waiting, _AHEAD))
+        read = ahead.submit(self.encode, batch)
+        while batch:
+            questions, broken = read.result()
+            failed += broken
+            batch = list(islice(waiting, _AHEAD))
             read = ahead.submit(self.encode, batch)
-            while batch:
-                questions, failed = read.result()
-                batch = list(islice(waiting, self.settings.batch))
-                read = ahead.submit(self.encode, batch)
-                yield from map(Traced, failed)
-                if questions:
-                    for finished in self.engine.run(questions, decoding):
-                        yield Traced(self._response(finished, decoding), finished.new_token_ids)
+            yield from questions
 
     def weigh(
         self, request: Request, so_far: Sequence[int], rivals: Sequence[int]
@@ -245,5 +261,13 @@ class MoELlava:
         )
         if settings.deterministic:
             make_deterministic(network)
-        limit = self.checkpoint.config.inputs.max_length
-        return Engine(network, self.chat.stops, settings.routing, limit, settings.routing_seed)
+        return Engine(
+            network,
+            self.chat.stops,
+            settings.routing,
+            self.checkpoint.config.inputs.max_length,
+            settings.routing_seed,
+            budget=settings.batch_tokens,
+            reuse=settings.reuse,
+            batch=settings.batch,
+        )

@@ -16,11 +16,18 @@ from .config import Blocked, DecoderConfig
 from .rotary import Rotation, rotate
 
 
-class KeyValues(Protocol):
-    """Keys and values of the tokens seen so far."""
+class Memory(Protocol):
+    """Keys and values of the tokens seen so far, which knows who sees whom."""
 
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Those of all S tokens, (B, K, S, d) each, after (B, K, T, d) new ones are added."""
+    def add(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """Keeps those of new tokens, (B, K, T, d) each."""
+        ...
+
+    def attend(self, layer: int, queries: Tensor, mask: Tensor | None) -> Tensor:
+        """What queries (B, H, T', d) find, (B, H, T', d), once their keys have been added.
+
+        Computed in the queries' dtype, which may be wider than that of keys and values.
+        """
         ...
 
 
@@ -62,6 +69,22 @@ def windowed(mask: Tensor | None, new_tokens: Tensor, window: int) -> Tensor:
     return mask.masked_fill(gone, torch.finfo(mask.dtype).min)
 
 
+def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """torch's fused kernel: queries (B, H, T, d) over (B, K, S, d), causal where mask is None.
+
+    In the queries' dtype.
+    """
+    kind = queries.dtype
+    return F.scaled_dot_product_attention(
+        queries,
+        keys.to(kind),
+        values.to(kind),
+        attn_mask=None if mask is None else mask.to(kind),
+        is_causal=mask is None,
+        enable_gqa=keys.shape[1] != queries.shape[1],
+    )
+
+
 class Attention(nn.Module):
     """Grouped-query attention; torch's fused kernel, exact softmax in fp32.
 
@@ -87,28 +110,35 @@ class Attention(nn.Module):
         x: Tensor,
         rotary: Rotation,
         mask: Tensor | None,
-        cache: KeyValues | None,
+        memory: Memory | None,
         layer: int,
+        wanted: Tensor | None = None,
     ) -> Tensor:
-        """(B, T, D) to (B, T, D). Without a mask (B, 1, T, S) plain causal attention, T = S."""
+        """(B, T, D) to (B, T, D). Without a mask (B, 1, T, S) plain causal attention, T = S.
+
+        wanted (T',): the places of x whose output is needed, all if None: (B, T', D) then.
+        """
+        keys, values = self.keys_and_values(x, rotary)
+        if memory is not None:
+            memory.add(layer, keys, values)
+        if wanted is not None:
+            x, rotary = x[:, wanted], rotary.at(wanted)
         queries = rotate(self._split(self.query(x), self.heads), rotary)  # (B, H, T, d)
-        keys = rotate(self._split(self.key(x), self.kv_heads), rotary)  # (B, K, T, d)
-        values = self._split(self.value(x), self.kv_heads)  # (B, K, T, d)
         if rotary.query_scale is not None:
             queries = queries * rotary.query_scale.to(queries.dtype)
-        if cache is not None:
-            keys, values = cache.extend(layer, keys, values)  # (B, K, S, d)
-        kind = torch.float64 if self.exact else x.dtype
-        mixed = F.scaled_dot_product_attention(
-            queries.to(kind),
-            keys.to(kind),
-            values.to(kind),
-            attn_mask=None if mask is None else mask.to(kind),
-            is_causal=mask is None,
-            enable_gqa=self.kv_heads != self.heads,
-        )
+        if self.exact:
+            queries = queries.double()
+        if memory is None:
+            mixed = attend(queries, keys, values, mask)
+        else:
+            mixed = memory.attend(layer, queries, mask)
         out: Tensor = self.out(mixed.to(x.dtype).transpose(1, 2).flatten(2))  # (B, T, D)
         return out
+
+    def keys_and_values(self, x: Tensor, rotary: Rotation) -> tuple[Tensor, Tensor]:
+        """(B, K, T, d) each, of x (B, T, D)."""
+        keys = rotate(self._split(self.key(x), self.kv_heads), rotary)
+        return keys, self._split(self.value(x), self.kv_heads)
 
     def _split(self, x: Tensor, heads: int) -> Tensor:
         return x.view(*x.shape[:2], heads, self.head_width).transpose(1, 2)

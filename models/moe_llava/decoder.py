@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .attention import Attention, KeyValues, windowed
+from .attention import Attention, Memory, windowed
 from .config import DecoderConfig, MoEConfig
 from .layers import decoder_mlp, make_norm
 from .moe import ARGMAX, MoELayer, RouterStats, Routing
@@ -31,7 +31,7 @@ class Context:
 
     positions: Tensor
     mask: Tensor | None = None
-    cache: KeyValues | None = None
+    memory: Memory | None = None
     routing: Routing = ARGMAX
     prompt_lengths: Tensor | None = None
 
@@ -51,17 +51,29 @@ class Block(nn.Module):
         self.mlp = MoELayer(config, moe, layer) if moe and has_experts else decoder_mlp(config)
 
     def forward(
-        self, x: Tensor, rotary: Rotation, context: Context
+        self, x: Tensor, rotary: Rotation, context: Context, wanted: Tensor | None = None
     ) -> tuple[Tensor, RouterStats | None]:
-        """(B, T, D) to (B, T, D), and the router's decisions where there are experts."""
+        """(B, T, D) to (B, T, D), and the router's decisions where there are experts.
+
+        wanted (T',): the places whose output is needed, all if None: (B, T', D) then.
+        """
         normed: Tensor = self.attention_norm(x)
-        attended: Tensor = self.attention(normed, rotary, context.mask, context.cache, self.layer)
+        attended: Tensor = self.attention(
+            normed, rotary, context.mask, context.memory, self.layer, wanted
+        )
+        if wanted is not None:
+            x, normed = x[:, wanted], normed[:, wanted]
         if self.mlp_norm is None:
             out, stats = self._mlp(normed, context.routing)
             return self._add(self._add(x, attended), out), stats
         x = self._add(x, attended)
         out, stats = self._mlp(self.mlp_norm(x), context.routing)
         return self._add(x, out), stats
+
+    def remember(self, x: Tensor, rotary: Rotation, memory: Memory) -> None:
+        """Adds the keys and values of x (B, T, D) and computes nothing else."""
+        normed: Tensor = self.attention_norm(x)
+        memory.add(self.layer, *self.attention.keys_and_values(normed, rotary))
 
     def _add(self, x: Tensor, branch: Tensor) -> Tensor:
         return x + (branch if self.scale == 1 else branch * self.scale)
@@ -99,6 +111,29 @@ class Decoder(nn.Module):
                 all_stats.append(stats)
         normed: Tensor = self.norm(hidden)
         return normed, all_stats
+
+    def remember(self, embeds: Tensor, rotary: Rotation, context: Context) -> None:
+        """Adds keys and values of all layers to the memory; no output, so less is computed."""
+        assert context.memory is not None
+        *blocks, last = self.blocks
+        for block in blocks:
+            embeds, _ = block(embeds, rotary, context)
+        assert isinstance(last, Block)
+        last.remember(embeds, rotary, context.memory)
+
+    def wanted(
+        self, embeds: Tensor, rotary: Rotation, context: Context, wanted: Tensor | None
+    ) -> Tensor:
+        """Normalised hidden states (B, T', D) of the wanted places (T',), of all if None.
+
+        The memory knows of windows. What the last layer would compute for other places is not.
+        """
+        *blocks, last = self.blocks
+        for block in blocks:
+            embeds, _ = block(embeds, rotary, context)
+        hidden, _ = last(embeds, rotary, context, wanted)
+        normed: Tensor = self.norm(hidden)
+        return normed
 
     def _near(self, embeds: Tensor, context: Context) -> Context:
         """The context of layers with a window, which differs where there are so many keys."""

@@ -52,6 +52,13 @@ class Network(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.decoder.embedding.weight.dtype
 
+    @property
+    def image_positions(self) -> int:
+        """P, the positions that an image takes in a prompt; 0 without a tower."""
+        if self.vision is None or self.projector is None:
+            return 0
+        return self.projector.config.features(self.vision.config.features)
+
     def image_features(self, pixels: Tensor) -> Tensor:
         """(I, 3, size, size) to (I, P, D). The tower is frozen in every stage of training."""
         if self.vision is None or self.projector is None:

@@ -20,7 +20,7 @@ class Projector(nn.Module):
 
     def __init__(self, config: ProjectorConfig) -> None:
         super().__init__()
-        self.pool = config.pool
+        self.config, self.pool = config, config.pool
         bridge = config.bridge
         width = config.out_width if bridge is None else bridge.width
         self.layers = _stack(config.depth, config.in_width, width)

@@ -22,12 +22,27 @@ class Rotation:
     sines: Tensor
     query_scale: Tensor | None = None
 
+    def at(self, places: Tensor) -> Rotation:
+        """That of the tokens at these places (T',) alone."""
+        scale = None if self.query_scale is None else self.query_scale[:, :, places]
+        return Rotation(self.cosines[:, :, places], self.sines[:, :, places], scale)
 
-def rotation(positions: Tensor, config: DecoderConfig, prompt_lengths: Tensor) -> Rotation:
-    """The rotation of tokens at positions (B, T) of sequences with prompts of (B,) tokens."""
+
+def rotation(
+    positions: Tensor,
+    config: DecoderConfig,
+    prompt_lengths: Tensor,
+    reach: Tensor | None = None,
+) -> Rotation:
+    """The rotation of tokens at positions (B, T) of sequences with prompts of (B,) tokens.
+
+    reach (B,): how long the sequence is with the last token that is computed at the same time,
+    where that is more than these positions tell.
+    """
     width, long = config.rotary_width, config.long
     exponents = torch.arange(0, width, 2, device=positions.device).float() / width
-    frequencies = 1.0 / _base(config, positions, prompt_lengths) ** exponents  # (R/2,), (B, 1, R/2)
+    reach = positions.amax(dim=1) + 1 if reach is None else reach
+    frequencies = 1.0 / _base(config, reach, prompt_lengths) ** exponents  # (R/2,), (B, 1, R/2)
     if long.scaling == "linear":
         frequencies = frequencies / long.factor
     angles = positions[..., None].float() * frequencies  # (B, T, R/2)
@@ -40,7 +55,7 @@ def rotation(positions: Tensor, config: DecoderConfig, prompt_lengths: Tensor) -
     return Rotation(angles.cos(), angles.sin(), scale)
 
 
-def _base(config: DecoderConfig, positions: Tensor, prompt_lengths: Tensor) -> Tensor | float:
+def _base(config: DecoderConfig, reach: Tensor, prompt_lengths: Tensor) -> Tensor | float:
     """The base, or (B, 1, 1) where it depends on a sequence's length.
 
     "dynamic" grows with every token, and keys that are cached keep the base that they met: so
@@ -48,7 +63,7 @@ def _base(config: DecoderConfig, positions: Tensor, prompt_lengths: Tensor) -> T
     """
     long, width = config.long, config.rotary_width
     if long.scaling == "dynamic":
-        lengths = (positions.amax(dim=1) + 1).clamp(min=long.trained).double()
+        lengths = reach.clamp(min=long.trained).double()
         growth = long.factor * lengths / long.trained - (long.factor - 1)
     elif long.scaling == "doubling":
         doublings = (prompt_lengths.double() / long.trained).log2().ceil() + 1

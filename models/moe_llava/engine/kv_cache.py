@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..attention import attend
+
 _STEP = 64  # room for so many more tokens whenever a buffer is full
 
 
@@ -23,8 +25,19 @@ class KVCache:
         """S, the tokens of the forwards that are over."""
         return self._lengths[-1]
 
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Adds (B, K, T, d) each; all tokens' (B, K, S, d), views of the buffers."""
+    def attend(self, layer: int, queries: Tensor, mask: Tensor | None) -> Tensor:
+        """Plain attention of (B, H, T, d) over all S tokens; see attention.py."""
+        keys, values = self.all(layer)
+        return attend(queries, keys, values, mask)
+
+    def all(self, layer: int) -> tuple[Tensor, Tensor]:
+        """All tokens' keys and values (B, K, S, d), views of the buffers."""
+        keys, values, end = self._keys[layer], self._values[layer], self._lengths[layer]
+        assert keys is not None and values is not None
+        return keys[:, :, :end], values[:, :, :end]
+
+    def add(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """Adds (B, K, T, d) each."""
         start, end = self._lengths[layer], self._lengths[layer] + keys.shape[2]
         kept_keys = _with_room(self._keys[layer], keys, start, end)
         kept_values = _with_room(self._values[layer], values, start, end)
@@ -32,7 +45,6 @@ class KVCache:
         kept_values[:, :, start:end] = values
         self._keys[layer], self._values[layer] = kept_keys, kept_values
         self._lengths[layer] = end
-        return kept_keys[:, :, :end], kept_values[:, :, :end]
 
     def keep(self, rows: Tensor) -> None:
         """Keeps the sequences with these indices (B',) and forgets the others."""

@@ -42,6 +42,8 @@ def test_answers_are_the_recorded_ones_alone_and_in_company(golden: Path) -> Non
     alone = ask(folder, list(reversed(requests)), batch=1)
     pairs = ask(folder, requests[1:] + requests[:1], batch=2)
     assert together == alone == pairs
+    assert together == ask(folder, requests, reuse=False)
+    assert together == ask(folder, requests, batch_tokens=60)
     model = moe_llava.load(str(folder), device="cpu")
     assert together["one"].text == model.chat.decode(recorded["generated_ids"][:8])
     assert together["two"].text == model.chat.decode(recorded["generated_ids_second_sample"])
@@ -156,6 +158,7 @@ def test_opening_reads_no_weights(golden: Path, monkeypatch: pytest.MonkeyPatch)
         ({"dtype": "int3"}, "unknown dtype 'int3'; there are auto, float32"),
         ({"routing": "random"}, "unknown routing 'random'; there are argmax, capacity, sampled"),
         ({"batch": 0}, "batch must be at least 1"),
+        ({"batch_tokens": -1}, "batch_tokens must be 0"),
     ],
 )
 def test_settings_that_do_not_exist_are_refused(

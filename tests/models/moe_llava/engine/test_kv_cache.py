@@ -18,7 +18,8 @@ def test_all_tokens_come_back_in_order(lengths: list[int]) -> None:
         new = torch.full((2, 3, length, 4), float(number))
         added.append(new)
         for layer in range(2):
-            keys, values = cache.extend(layer, new + layer, -new)
+            cache.add(layer, new + layer, -new)
+            keys, values = cache.all(layer)
             assert torch.equal(keys, torch.cat(added, dim=2) + layer)
             assert torch.equal(values, -torch.cat(added, dim=2))
     assert cache.length == sum(lengths)
@@ -27,8 +28,9 @@ def test_all_tokens_come_back_in_order(lengths: list[int]) -> None:
 def test_kept_rows_go_on_by_themselves() -> None:
     cache = KVCache(1)
     first = torch.arange(3.0)[:, None, None, None].expand(3, 1, 5, 2)
-    cache.extend(0, first, first)
+    cache.add(0, first, first)
     cache.keep(torch.tensor([2, 0]))
     more = torch.full((2, 1, 1, 2), 9.0)
-    keys, _ = cache.extend(0, more, more)
+    cache.add(0, more, more)
+    keys, _ = cache.all(0)
     assert keys[:, 0, :, 0].tolist() == [[2.0] * 5 + [9.0], [0.0] * 5 + [9.0]]

@@ -1,0 +1,211 @@
+"""Continuous batching: as answers end others are admitted, as many as the budget takes.
+
+What questions share is computed once: each picture, and the common beginning of prompts. Each
+step is one forward of what is new: whole suffixes of those just admitted, one token of the others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from lvlm_eval.batching import common, portion
+from lvlm_eval.schema import Decoding
+
+from ..network import Network
+from .block import Block
+from .packed import step
+from .prompt import Alphabet, Encoded, embed
+from .sampler import next_tokens
+from .scheduler import Line, Waiting
+from .sequence import Answer, Question, Step, Stops, failed
+from .trunk import Stem, Trunk, prefill
+
+_log = logging.getLogger(__name__)
+_PICTURES = 8  # encoded in one forward
+_REMEMBERED = 32  # pictures whose vectors are kept for prompts to come
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """budget: cached positions. places: sequences at once. window: questions looked at.
+    reuse: whether prompts share what they have in common. max_length: of prompts."""
+
+    budget: int
+    places: int
+    window: int
+    reuse: bool
+    max_length: int | None
+
+
+@dataclass(slots=True)
+class _Live:
+    """A block with its answers; questions: to begin anew if the memory ends."""
+
+    block: Block
+    answers: list[Answer]
+    questions: list[Encoded]
+
+
+class Continuous:
+    """One run of the engine: a state machine over the live blocks."""
+
+    def __init__(self, network: Network, stops: Stops, decoding: Decoding, limits: Limits) -> None:
+        self._network, self._stops, self._decoding = network, stops, decoding
+        self._limits = limits
+        self._alphabet = Alphabet(network, limits.max_length)
+        self._live: list[_Live] = []
+        self._admitted: list[tuple[Line, list[Encoded]]] = []  # not yet live
+        self._kept: Trunk | None = None
+        self._features: OrderedDict[str, Tensor] = OrderedDict()
+
+    def steps(self, questions: Iterable[Question]) -> Iterator[Step]:
+        """Each step's answers; those that end free their places for others."""
+        limits = self._limits
+        waiting = Waiting(questions, self._alphabet, reuse=limits.reuse, window=limits.window)
+        tokens = torch.empty(0, dtype=torch.int64, device=self._network.device)
+        while True:
+            self._admit(waiting)
+            if not self._live and not self._admitted:
+                return
+            try:
+                tokens, made = self._step(tokens)
+            except torch.OutOfMemoryError as error:
+                yield self._retreat(waiting, error)
+                tokens = tokens[:0]
+                continue
+            yield made
+            tokens = self._leave(tokens, made)
+
+    @property
+    def _trunks(self) -> list[Trunk]:
+        """Those of the live blocks, and the one whose line still waits."""
+        held = [live.block.trunk for live in self._live] + ([self._kept] if self._kept else [])
+        return list({id(trunk): trunk for trunk in held}.values())
+
+    @property
+    def _used(self) -> int:
+        """Cached positions that are taken, with what answers may still come to."""
+        own = sum(len(live.block) * live.block.limit for live in self._live)
+        return own + sum(trunk.length for trunk in self._trunks)
+
+    def _admit(self, waiting: Waiting) -> None:
+        """Chooses who is next: as many as fit, in their order."""
+        new, limits = self._decoding.max_new_tokens, self._limits
+        free = limits.budget - self._used
+        places = limits.places - sum(len(live.block) for live in self._live)
+        while places > 0 and (line := waiting.head()) is not None:
+            idle = not self._live and not self._admitted
+            trunk = line.length if line.trunk is None else 0
+            suffixes = line.suffixes()
+            count = portion(suffixes, new, trunk, free, places)
+            few = count < min(len(suffixes), max(1, limits.places // 4))
+            if not idle and (count == 0 or (few and trunk)):
+                return  # rather wait than compute a trunk for few, or go over the budget
+            count = max(count, 1)
+            chosen = [line.waiting.popleft() for _ in range(count)]
+            self._admitted.append((line, chosen))
+            free -= trunk + count * (max(suffixes[:count]) + new)
+            places -= count
+            if line.waiting:
+                return
+
+    def _step(self, tokens: Tensor) -> tuple[Tensor, Step]:
+        """The next token (B,) of all live sequences, and their answers with it."""
+        old = [self._network.decoder.embed(tokens)] if len(tokens) else []
+        fresh = self._begin() if self._admitted else []
+        logits = step(
+            self._network,
+            [live.block for live in self._live],
+            torch.cat([*old, *fresh]),
+        )
+        answers = [answer for live in self._live for answer in live.answers]
+        tokens = next_tokens(logits, self._decoding, [answer.draws for answer in answers])
+        made: Step = []
+        for answer, token in zip(answers, tokens.tolist(), strict=True):
+            answer.ids.append(token)
+            made.append((answer, answer.finished(self._stops, self._decoding)))
+        return tokens, made
+
+    def _leave(self, tokens: Tensor, made: Step) -> Tensor:
+        """The tokens of those that go on; the others' memory is given back."""
+        going = [place for place, (_, finished) in enumerate(made) if finished is None]
+        start, stay = 0, set(going)
+        for live in self._live:
+            count = len(live.answers)
+            rows = [n for n in range(count) if start + n in stay]
+            start += count
+            if 0 < len(rows) < count:
+                live.block.keep(torch.tensor(rows, device=tokens.device))
+            live.answers = [live.answers[row] for row in rows]
+            live.questions = [live.questions[row] for row in rows]
+        self._live = [live for live in self._live if live.answers]
+        for live in self._live:
+            live.block.advance()
+        if len(going) == len(made):
+            return tokens
+        return tokens[torch.tensor(going, dtype=torch.int64, device=tokens.device)]
+
+    def _begin(self) -> list[Tensor]:
+        """Makes those admitted live; the vectors of their suffixes (N, D)."""
+        network, new = self._network, self._decoding.max_new_tokens
+        features = self._encode([one for _, chosen in self._admitted for one in chosen])
+        pieces = []
+        for line, chosen in self._admitted:
+            if line.trunk is None:
+                line.trunk = self._prefill(line, chosen[0], features)
+            suffixes = [one.length - line.trunk.length for one in chosen]
+            block = Block(line.trunk, suffixes, new, network.decoder.config)
+            answers = [Answer.begin(one.question, self._decoding.seed) for one in chosen]
+            self._live.append(_Live(block, answers, chosen))
+            pieces += [(one.symbols[len(line.symbols) :], one.scaled) for one in chosen]
+            self._kept = line.trunk if line.waiting else None
+        self._admitted = []
+        return [embed(network, self._alphabet, pieces, features)]
+
+    def _prefill(self, line: Line, first: Encoded, features: dict[str, Tensor]) -> Trunk:
+        """The line's trunk, beginning with what a trunk that is there has in common with it."""
+        stem, most = None, 0
+        for trunk in self._trunks:
+            shared = common(trunk.symbols, line.symbols)
+            if first.ends[shared] > first.ends[most]:
+                stem, most = Stem(trunk, first.ends[shared]), shared
+        piece = (line.symbols[most:], first.scaled)
+        embeds = embed(self._network, self._alphabet, [piece], features)
+        return prefill(self._network, line.symbols, embeds, first.length, stem)
+
+    def _encode(self, questions: Sequence[Encoded]) -> dict[str, Tensor]:
+        """Vectors (P, D) of the questions' pictures, each computed once."""
+        pictures = {p.key: p for one in questions for p in one.question.pictures}
+        found = {key: self._features[key] for key in pictures if key in self._features}
+        missing = [picture for key, picture in pictures.items() if key not in found]
+        for start in range(0, len(missing), _PICTURES):
+            part = missing[start : start + _PICTURES]
+            features = self._network.image_features(torch.stack([p.pixels for p in part]))
+            found |= {p.key: one for p, one in zip(part, features, strict=True)}
+        for key, one in found.items():
+            self._features[key] = one
+            self._features.move_to_end(key)
+        while len(self._features) > _REMEMBERED:
+            self._features.popitem(last=False)
+        return found
+
+    def _retreat(self, waiting: Waiting, error: torch.OutOfMemoryError) -> Step:
+        """Begins anew with half of what was there; a question alone has failed."""
+        flying = [one for live in self._live for one in live.questions]
+        flying += [one for _, chosen in self._admitted for one in chosen]
+        used, self._live, self._admitted, self._kept = self._used, [], [], None
+        self._features.clear()
+        if len(flying) == 1:
+            waiting.again([])
+            return failed(flying[0].question, error)
+        _log.warning("out of memory with %d questions: halving", len(flying))
+        places, budget = max(1, len(flying) // 2), max(1, used // 2)
+        self._limits = replace(self._limits, places=places, budget=budget)
+        waiting.again(flying)
+        return []
