@@ -158,24 +158,16 @@ def _settings(folder: Path) -> list[Path]:
 
 
 def _read_processor(folder: Path) -> transformers.ProcessorMixin:
-    """The processor for text and pictures, pictures by Pillow.
-
-    Many also take videos, for which transformers needs torchvision. That part is left out,
-    whether torchvision is there or not, so that a machine's packages decide no answer.
-    """
+    """The processor for text and pictures, pictures by Pillow."""
     declared = getattr(transformers, _declared_processor(folder), None)
     chosen = AutoProcessor
     if declared is not None and "video_processor" in declared.get_attributes():
-        kept = [name for name in declared.get_attributes() if name != "video_processor"]
-        chosen = type(
-            declared.__name__, (declared,), {"get_attributes": classmethod(lambda _: kept)}
-        )
+        chosen = _without_videos(declared)
     try:
         processor = chosen.from_pretrained(folder, backend="pil", **_LOCAL)
     except _UNREADABLE as error:
-        raise CheckpointError(
-            f"{folder}: its processor cannot be read: {_first_line(error)}"
-        ) from None
+        why = _first_line(error)
+        raise CheckpointError(f"{folder}: its processor cannot be read: {why}") from None
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise CheckpointError(
             f"{folder}: holds a {type(processor).__name__}, which does not take text and pictures; "
@@ -184,6 +176,33 @@ def _read_processor(folder: Path) -> transformers.ProcessorMixin:
     if processor.tokenizer.pad_token is None:  # padding is masked: which token it is matters not
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     return processor
+
+
+def _without_videos(
+    declared: type[transformers.ProcessorMixin],
+) -> type[transformers.ProcessorMixin]:
+    """The processor with None in place of its part for videos, which needs torchvision.
+
+    Left out whether torchvision is there or not, so that a machine's packages decide no answer.
+    """
+    parts = declared.get_attributes()
+    others = [part for part in parts if part != "video_processor"]
+    fewer = {"get_attributes": classmethod(lambda _: others)}
+    reading: type[transformers.ProcessorMixin] = type(declared.__name__, (declared,), fewer)
+
+    def read(_: type[object], /, *given: object, **settings: object) -> list[object]:
+        found: list[object] = reading._get_arguments_from_pretrained(*given, **settings)
+        found.insert(parts.index("video_processor"), None)
+        return found
+
+    def check(self: transformers.ProcessorMixin, name: str, part: object) -> object:
+        return part is not None and declared.check_argument_for_proper_class(self, name, part)
+
+    changed = {
+        "_get_arguments_from_pretrained": classmethod(read),
+        "check_argument_for_proper_class": check,
+    }
+    return type(declared.__name__, (declared,), changed)
 
 
 def _declared_processor(folder: Path) -> str:
