@@ -91,6 +91,11 @@ def known_conversation(name: str) -> str:
     return name
 
 
+def marks(start_end: bool) -> tuple[str, str]:
+    """What stands before and after a picture."""
+    return _MARKS if start_end else ("", "")
+
+
 def check_marks(tokenizer: Tokenizer, origin: object) -> None:
     """CheckpointError where a mark beside a picture is no token of the tokenizer's.
 
@@ -157,7 +162,7 @@ class ChatFormat:
         A line break follows each picture that leads the turn; one after text stands bare, as
         the original's placeholder is replaced where the user put it (`run_llava.py`).
         """
-        before, after = _MARKS if self.start_end else ("", "")
+        before, after = marks(self.start_end)
         texts, leading = [""], True
         for part in turn.parts:
             if isinstance(part, Image):

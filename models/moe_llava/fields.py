@@ -64,6 +64,13 @@ class Fields:
             raise self._wrong(key, "a list of integers", value)
         return tuple(cast("list[int]", value))
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; empty where there is none."""
+        value = self._get(key, [])
+        if not isinstance(value, list) or any(not isinstance(item, str) for item in value):
+            raise self._wrong(key, "a list of texts", value)
+        return tuple(cast("list[str]", value))
+
     def numbers(self, key: str, length: int) -> tuple[float, ...]:
         value = self._get(key, None)
         if not isinstance(value, list) or len(value) != length:

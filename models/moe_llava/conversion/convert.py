@@ -12,6 +12,7 @@ from pathlib import Path
 from lvlm_eval.errors import CheckpointError, UsageError
 
 from ..build import build_empty
+from ..chat import TEMPLATES, conversation_of
 from ..checkpoint import Checkpoint, open_checkpoint
 from ..convert import KeyTable, network_table
 from ..fields import Fields, read_json
@@ -22,6 +23,7 @@ from ..transformers_config import KEPT
 from ..transformers_keys import transformers_table
 from ..weights import weight_files
 from . import keys, settings
+from .chat_template import CHAT_TEMPLATE, jinja_of
 from .deepspeed import find_step
 from .folder import appearing, check_room, tower_name, write_json
 from .job import Job, with_dtype
@@ -30,10 +32,12 @@ from .shards import Output, copy_of, write_shards
 from .step import convert_step
 from .tokenizer_files import (
     IMAGE,
+    TOKENIZER_JSON,
     add_image_token,
     copy_tokenizer,
     drop_image_token,
     make_tokenizer_json,
+    missing_files,
 )
 
 _EMBEDDING, _HEAD = "decoder.embedding.weight", "decoder.head.weight"
@@ -108,19 +112,29 @@ def _to_transformers(opened: Checkpoint, job: Job, folder: Path) -> None:
     assert own is not None
     pad = config.inputs.aspect_ratio == "pad"
     write_json(folder / "preprocessor_config.json", settings.transformers_processor(own, pad))
+    _write_tokenizer(opened, image, folder)
+    write_shards(outputs + vision, folder, job.max_bytes)
+
+
+def _write_tokenizer(opened: Checkpoint, image: settings.ImageToken, folder: Path) -> None:
+    """The tokenizer's files with `<image>`, and those that transformers wants besides."""
     copy_tokenizer(opened.folder, folder)
     if image.added:
         add_image_token(folder, image.id)
-    if image.made_json:
+    if TOKENIZER_JSON in image.made:
         make_tokenizer_json(folder)
-    write_shards(outputs + vision, folder, job.max_bytes)
+    if CHAT_TEMPLATE in image.made:
+        config, tokenizer = opened.config, read_tokenizer(opened.folder)
+        template = TEMPLATES[conversation_of(config.family, tokenizer)]
+        jinja = jinja_of(template, config.inputs.start_end)
+        (folder / CHAT_TEMPLATE).write_text(jinja, encoding="utf-8")
 
 
 def _image_token(opened: Checkpoint, rows: int) -> settings.ImageToken:
     """The id of `<image>`: the tokenizer's own, or the first that it does not use."""
     tokenizer = read_tokenizer(opened.folder)
     known = tokenizer.encode(IMAGE)
-    made = not (opened.folder / "tokenizer.json").is_file()
+    made = tuple(missing_files(opened.folder))
     if len(known) == 1:
         return settings.ImageToken(known[0], False, rows, made)
     return settings.ImageToken(tokenizer.size, True, rows, made)
@@ -169,8 +183,7 @@ def _to_original(opened: Checkpoint, job: Job, folder: Path) -> None:
     check_room(outputs + vision, folder)
     write_json(folder / "config.json", values)
     undone = fields.fields(KEPT)
-    made_json = undone is not None and undone.flag("tokenizer_json_made")
-    copy_tokenizer(opened.folder, folder, ["tokenizer.json"] if made_json else [])
+    copy_tokenizer(opened.folder, folder, undone.texts("files_made") if undone else ())
     if drop:
         drop_image_token(folder)
     write_shards(outputs, folder, job.max_bytes)

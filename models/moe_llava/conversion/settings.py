@@ -36,13 +36,13 @@ class ImageToken:
     """The placeholder's id; added: whether the tokenizer gets it with this conversion.
 
     rows: of the embedding as stored; one more is written where the id is beyond them.
-    made_json: whether tokenizer.json is made, too.
+    made: the files that the tokenizer gets besides.
     """
 
     id: int
     added: bool
     rows: int
-    made_json: bool
+    made: tuple[str, ...]
 
     @property
     def rows_with_it(self) -> int:
@@ -76,7 +76,7 @@ def transformers_config(
             "config": dict(fields.values),
             "rows": image.rows,
             "image_token_added": image.added,
-            "tokenizer_json_made": image.made_json,
+            "files_made": list(image.made),
         },
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -22,8 +22,10 @@ from ..codegen import CodeGenTokenizer
 from ..fields import read_json
 from ..json_tokenizer import JsonTokenizer
 from ..tokenizer import read_tokenizer
+from .chat_template import CHAT_TEMPLATE
 
 IMAGE = "<image>"
+TOKENIZER_JSON = "tokenizer.json"
 FILES = (
     "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
     "merges.txt", "tokenizer.json", "tokenizer.model", "qwen.tiktoken", "arcade100k.tiktoken",
@@ -44,6 +46,14 @@ def copy_tokenizer(source: Path, target: Path, left_out: Sequence[str] = ()) -> 
     for name in FILES:
         if (source / name).is_file() and name not in left_out:
             shutil.copyfile(source / name, target / name)
+
+
+def missing_files(folder: Path) -> Iterator[str]:
+    """What transformers wants of a LLaVA's tokenizer and a folder of the original's lacks."""
+    if not (folder / TOKENIZER_JSON).is_file():
+        yield TOKENIZER_JSON
+    if not any((folder / name).is_file() for name in (CHAT_TEMPLATE, "chat_template.json")):
+        yield CHAT_TEMPLATE
 
 
 def make_tokenizer_json(folder: Path) -> None:

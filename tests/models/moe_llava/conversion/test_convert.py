@@ -22,7 +22,7 @@ from lvlm_eval.models.moe_llava.conversion.job import Job
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
 from lvlm_eval.models.moe_llava.stored import stored_tensors
 from lvlm_eval.models.moe_llava.weights import weight_files
-from lvlm_eval.schema import JSON
+from lvlm_eval.schema import JSON, Image, Prompt
 
 from .. import tiny_llava
 
@@ -195,6 +195,18 @@ def test_transformers_processor_pads_pictures_and_places_them(converted: Path) -
     assert own.processor is not None
     assert torch.equal(pixels, own.processor.pixels(picture))
     assert (out["pixel_values"][0] - pixels).abs().max() < 1e-6
+
+
+def test_transformers_chat_template_gives_our_prompt(converted: Path) -> None:
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(converted)
+    parts = [{"type": "image"}, {"type": "text", "text": "What?"}]
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": parts}], add_generation_prompt=True
+    )
+    own = open_model(str(GOLDEN / "phi_dense"), "", choose_settings("cpu", "auto", "argmax", 1))
+    assert text == "<image>".join(own.chat.pieces(Prompt.user(Image(data=b"x"), "What?")))
 
 
 def _encode(model: MoELlava, text: str) -> list[int]:
