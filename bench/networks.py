@@ -69,7 +69,7 @@ def dense(
     """Ours and Hugging Face's, with equal weights."""
     assert config.vision is not None
     theirs = _hugging_face(config.vision, config.decoder)
-    _draw(theirs, torch.Generator().manual_seed(seed))
+    draw(theirs, torch.Generator().manual_seed(seed))
     table = transformers_table(LLAMA, config.vision.used_layers)
     named = ((table.ours(key), value) for key, value in theirs.state_dict().items())
     return _filled(config, {name: value for name, value in named if name is not None}), theirs
@@ -80,7 +80,7 @@ def experts(seed: int, config: NetworkConfig = EXPERTS) -> Pair:
     assert config.vision is not None
     vision = replace(config.vision, select_layer=-1)
     whole = build_empty(replace(config, vision=vision)).to_empty(device="cpu")
-    _draw(whole, torch.Generator().manual_seed(seed))
+    draw(whole, torch.Generator().manual_seed(seed))
     return Pair(_filled(config, whole.state_dict()), whole.eval())
 
 
@@ -110,7 +110,7 @@ def _hugging_face(vision: VisionConfig, decoder: DecoderConfig) -> LlavaForCondi
     return model
 
 
-def _draw(model: nn.Module, generator: torch.Generator) -> None:
+def draw(model: nn.Module, generator: torch.Generator) -> None:
     """Matrices by their inputs' number, so that no layer drowns; tables and norms about 1.
 
     Queries and keys are larger, for attention that looks at something and not at everything.
