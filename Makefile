@@ -19,7 +19,7 @@ $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable "$(
 touch $@
 endef
 
-.PHONY: install test test-all lint eval-all leaderboard demo-model clean
+.PHONY: install test test-all lint bench eval-all leaderboard demo-model clean
 
 install: $(STAMP)
 
@@ -40,6 +40,10 @@ lint: $(STAMP_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Minutes, on a machine that has nothing else to do; writes docs/benchmarks.md.
+bench: $(STAMP_DEV)
+	$(BIN)/python -m bench.write
 
 ifeq ($(strip $(MODELS)$(DATA)),)
 EVALUATE = --config lvlm_eval/demo/eval.yaml

@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import torch
-
 from bench.agreement import flips
 from bench.floor import Phase, phases, speeds
 from bench.loads import Load, made_up
@@ -24,7 +22,6 @@ from bench.peers import Answers, Side, hugging_face, naive, original, ours
 from bench.tables import table
 from bench.timing import Turns, machine, take_turns
 from lvlm_eval.models.moe_llava.config import NetworkConfig
-from lvlm_eval.models.moe_llava.engine.sequence import Question
 from lvlm_eval.models.moe_llava.network import Network
 
 LOADS = tuple(
@@ -52,14 +49,15 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A load's outcome. rates: questions a second; parted: answers that parted from ours at a
-    near-tie; different: answers of ours that differ from one another; floor: each phase with the
-    seconds that it takes at least."""
+    """A load's outcome. rates: questions a second; compared: answers of other sides, of which
+    so many parted from ours at a near-tie; different: answers of ours that differ from one
+    another; floor: each phase with the seconds that it takes at least."""
 
     load: Load
     turns: Turns
     rates: Mapping[str, float]
-    parted: Mapping[str, int]
+    compared: int
+    parted: int
     different: int
     floor: Sequence[tuple[Phase, float]]
 
@@ -144,27 +142,22 @@ def measure(model: Model, load: Load, repeats: int, seed: int) -> Measured:
     before = speeds(products)
     turns = take_turns({name: partial(run, name) for name in sides}, repeats)
     after = speeds(products)
-    mean = {shape: (before[shape] + after[shape]) / 2 for shape in before}
+    mean = {product: (before[product] + after[product]) / 2 for product in before}
+    others = [answers[name] for name in sides if name != OURS]
     return Measured(
         load,
         turns,
         {name: len(given[name]) / turns.median(name) for name in sides},
-        {name: parted(model, questions, answers, name) for name in sides if name != OURS},
+        sum(map(len, others)),
+        sum(flips(model.network, questions, answers[OURS], theirs) for theirs in others),
         len(set(answers[OURS].values())),
         [(phase, phase.seconds(mean)) for phase in work],
     )
 
 
-def parted(
-    model: Model, questions: list[Question], answers: Mapping[str, Answers], name: str
-) -> int:
-    """How many answers of a side part from ours at a near-tie."""
-    return flips(model.network, questions, answers[OURS], answers[name])
-
-
 def rates_table(found: Sequence[Measured]) -> str:
     """Questions a second of every side, and how many times as fast ours is."""
-    others = list(found[0].parted)
+    others = [name for name in found[0].rates if name != OURS]
     header = ["questions a second", OURS, *others, *(f"ours / {name}" for name in others)]
     header += ["parted", "different answers", "slowest / fastest of ours", "machine meanwhile"]
     rows = []
@@ -172,8 +165,8 @@ def rates_table(found: Sequence[Measured]) -> str:
         given = f"{one.load.name}, {one.load.images} images"
         rates = [f"{one.rates[name]:.2f}" for name in (OURS, *others)]
         ratios = [ratio(one, name) for name in others]
-        compared = f"{sum(one.parted.values())} of {one.load.images * one.load.questions}"
         spread = f"{one.turns.spread(OURS):.2f}"
+        compared = f"{one.parted} of {one.compared}"
         rest = [compared, str(one.different), spread, one.turns.machine]
         rows.append([given, *rates, *ratios, *rest])
     return table(header, rows)
@@ -206,5 +199,4 @@ def floor_cell(phase: Phase, seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    torch.set_grad_enabled(False)
     main()
