@@ -22,7 +22,7 @@ from lvlm_eval.models.moe_llava.config import DecoderConfig, MoEConfig, NetworkC
 from lvlm_eval.models.moe_llava.engine.sequence import Question
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
 
-_ROWS = 2048  # a product of more rows is measured with so many: it is no faster
+_ROWS = 2048  # a product of more rows is measured with so many: on a CPU it is no faster
 _SECONDS = 0.02  # a shape is measured for at least so long
 
 
@@ -38,11 +38,6 @@ class Product:
     def operations(self) -> float:
         return 2.0 * self.rows * self.inputs * self.outputs
 
-    @property
-    def shape(self) -> Product:
-        """What is measured in its stead."""
-        return Product(min(self.rows, _ROWS), self.inputs, self.outputs)
-
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -57,8 +52,8 @@ class Phase:
         return self.attention + sum(p.operations * n for p, n in self.products.items())
 
     def seconds(self, speeds: Mapping[Product, float]) -> float:
-        """At operations a second by shape; attention at the mean speed of the phase's products."""
-        products = sum(p.operations / speeds[p.shape] * n for p, n in self.products.items())
+        """At operations a second by product; attention at the mean speed of the phase's."""
+        products = sum(p.operations / speeds[p] * n for p, n in self.products.items())
         linear = self.operations - self.attention
         return products * self.operations / linear if linear else 0.0
 
@@ -112,19 +107,37 @@ def count(questions: Sequence[Question], features: int) -> Positions:
     return Positions(shared, own, shared_pairs, own_pairs, lengths)
 
 
-def speeds(products: Iterable[Product]) -> dict[Product, float]:
-    """Operations a second of F.linear in fp32 at each of the shapes, the median of some calls."""
-    found = {}
-    for shape in {product.shape for product in products}:
-        x, weight = torch.randn(shape.rows, shape.inputs), torch.randn(shape.outputs, shape.inputs)
+def speeds(
+    products: Iterable[Product],
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    most: int = _ROWS,
+) -> dict[Product, float]:
+    """Operations a second of F.linear for each product, the median of some calls.
+
+    most: rows that are measured; the speed with more is taken to be the same.
+    """
+    return {p: _speed(p, device, dtype, min(p.rows, most)) for p in set(products)}
+
+
+def _speed(product: Product, device: str, dtype: torch.dtype, rows: int) -> float:
+    x = torch.randn(rows, product.inputs, device=device, dtype=dtype)
+    weight = torch.randn(product.outputs, product.inputs, device=device, dtype=dtype)
+    F.linear(x, weight)
+    settle(device)
+    taken: list[float] = []
+    while len(taken) < 3 or sum(taken) < _SECONDS:
+        start = time.perf_counter()
         F.linear(x, weight)
-        taken: list[float] = []
-        while len(taken) < 3 or sum(taken) < _SECONDS:
-            start = time.perf_counter()
-            F.linear(x, weight)
-            taken.append(time.perf_counter() - start)
-        found[shape] = shape.operations / statistics.median(taken)
-    return found
+        settle(device)
+        taken.append(time.perf_counter() - start)
+    return product.operations * rows / product.rows / statistics.median(taken)
+
+
+def settle(device: str) -> None:
+    """Waits until a GPU has done all that it was given."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
 
 
 def _decoder(

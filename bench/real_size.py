@@ -25,6 +25,7 @@ from pathlib import Path
 import torch
 from PIL import Image as Pillow
 
+from bench.floor import settle
 from bench.shapes import CLIP_LARGE_336, PREPROCESSOR, SHAPES, TOWER, Shape
 from bench.synthetic import Entry, draw, entries_of, write_sharded
 from lvlm_eval.models import moe_llava
@@ -177,11 +178,6 @@ def picture() -> bytes:
     stored = io.BytesIO()
     Pillow.fromarray(values.to(torch.uint8).numpy()).save(stored, "PNG")
     return stored.getvalue()
-
-
-def settle(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def peak(device: str) -> int:
