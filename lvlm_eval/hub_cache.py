@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvlm_eval.errors import CheckpointError
+
 _NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 _REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][\w./+-]*", re.ASCII)
 MAIN = "main"  # the name under which a model's default revision is filed
@@ -43,6 +45,23 @@ def cached_snapshot(text: str) -> Path | None:
 
     found = try_to_load_from_cache(name.repository, "config.json", revision=name.revision or MAIN)
     return Path(found).parent if isinstance(found, str) else None
+
+
+def model_folder(location: str) -> Path:
+    """The folder meant by a path or by the name of a model in the local cache.
+
+    CheckpointError where neither is there.
+    """
+    folder = Path(location).expanduser()
+    if folder.is_dir():
+        return folder
+    cached = cached_snapshot(location)
+    if cached is None:
+        raise CheckpointError(
+            f"{location}: no such folder, and no such model in the local hub cache; "
+            + how_to_get(location)
+        )
+    return cached
 
 
 def revision_of(location: str) -> str:

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 from lvlm_eval.errors import CheckpointError
-from lvlm_eval.hub_cache import cached_snapshot, how_to_get, revision_of
+from lvlm_eval.hub_cache import model_folder, revision_of
 from lvlm_eval.weights_digest import digest_of_files
 
 # Besides the weights, what in a folder decides the answers.
@@ -106,7 +106,7 @@ class Opened:
 def open_checkpoint(location: str) -> Opened:
     """A folder, or a hub name that is in the local cache; CheckpointError if it is neither, if
     it is no image-text-to-text model of transformers, or if it has no chat template."""
-    folder = _folder(location)
+    folder = model_folder(location)
     try:
         config = AutoConfig.from_pretrained(folder, **_LOCAL)
     except _UNREADABLE as error:
@@ -129,19 +129,6 @@ def open_checkpoint(location: str) -> Opened:
         template=_template(processor, folder),
         digest=digest_of_files(_weight_files(folder) + _settings(folder)),
     )
-
-
-def _folder(location: str) -> Path:
-    folder = Path(location).expanduser()
-    if folder.is_dir():
-        return folder
-    cached = cached_snapshot(location)
-    if cached is None:
-        raise CheckpointError(
-            f"{location}: no such folder, and no such model in the local hub cache; "
-            + how_to_get(location)
-        )
-    return cached
 
 
 def _weight_files(folder: Path) -> list[Path]:

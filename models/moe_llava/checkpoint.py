@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from lvlm_eval.errors import CheckpointError
-from lvlm_eval.hub_cache import cached_snapshot, how_to_get, revision_of
+from lvlm_eval.hub_cache import cached_snapshot, how_to_get, model_folder, revision_of
 from lvlm_eval.weights_digest import digest_of_files
 
 from .build import build_empty
@@ -181,10 +181,10 @@ def open_checkpoint(location: str, towers: str = "", base: str = "") -> Checkpoi
     then in the hub cache, by the name that config.json gives it. base: the model (folder or hub
     name) under a folder that holds a projector or a LoRA adapter only.
     """
-    folder = _folder(location)
+    folder = model_folder(location)
     kind = kind_of(folder)
     check_base(folder, kind, base)
-    below = _folder(base) if base else None
+    below = model_folder(base) if base else None
     config = read_config(read_json(folder / "config.json"))
     tower = _find_tower(config.inputs.tower, folder, towers) if config.inputs.tower else None
     files = {folder: own_files(folder, kind)}
@@ -200,19 +200,6 @@ def open_checkpoint(location: str, towers: str = "", base: str = "") -> Checkpoi
 
 def _settings(folder: Path) -> list[Path]:
     return [folder / name for name in _SETTINGS if (folder / name).is_file()]
-
-
-def _folder(location: str) -> Path:
-    folder = Path(location).expanduser()
-    if folder.is_dir():
-        return folder
-    cached = cached_snapshot(location)
-    if cached is None:
-        raise CheckpointError(
-            f"{location}: no such folder, and no such model in the local hub cache; "
-            + how_to_get(location)
-        )
-    return cached
 
 
 def _has_weights(folder: Path) -> bool:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from lvlm_eval.errors import CheckpointError
 from lvlm_eval.hub_cache import (
     HubName,
     cached_snapshot,
     how_to_get,
+    model_folder,
     parse_hub_name,
     revision_of,
 )
@@ -65,3 +67,11 @@ def test_the_commit_is_known_of_names_and_folders_in_the_cache_only(cache: Path)
 def test_only_what_can_be_a_name_is_said_to_be_fetched() -> None:
     assert how_to_get("org/name@v2").endswith("lvlm-eval fetch org/name@v2")
     assert "lvlm-eval" not in how_to_get("/no/such/folder")
+
+
+def test_a_folder_is_taken_before_a_cached_model_and_neither_is_an_error(cache: Path) -> None:
+    assert model_folder("someone/phi") == cache / "aa11"
+    Path("someone/phi").mkdir(parents=True)
+    assert model_folder("someone/phi") == Path("someone/phi")
+    with pytest.raises(CheckpointError, match="nobody/nothing: no such folder, .* lvlm-eval fetch"):
+        model_folder("nobody/nothing")
