@@ -55,7 +55,7 @@ def test_logits_are_equal_to_the_bit_alone_and_padded_in_company(
     network = network_for(case, dtype)
     alone = [logits_of(network, [n])[0] for n in range(3)]
     assert alone[0].std() > 0.01  # lively
-    for which in ([0, 1, 2], [2, 0], [1, 1, 1, 1, 1, 2]):
+    for which in ([0, 1, 2], [1, 1, 1, 1, 2]):
         for side in ("left", "right"):
             for n, found in zip(which, logits_of(network, which, side), strict=True):
                 assert torch.equal(found, alone[n])
@@ -72,7 +72,7 @@ def test_a_prompts_beginning_is_the_same_whatever_follows(case: str, dtype: torc
         assert torch.equal(network(embeds[:, :end]).logits[0], whole[:end])
 
 
-@every_case
+@pytest.mark.parametrize("case", CASES[:3])
 def test_answers_are_the_same_however_they_are_asked(case: str) -> None:
     network = network_for(case, torch.bfloat16)
     questions = [
@@ -86,19 +86,23 @@ def test_answers_are_the_same_however_they_are_asked(case: str) -> None:
         for more in (0, 1)
     ]
 
-    def asked(batch: Sequence[Question]) -> dict[str, tuple[int, ...]]:
-        engine = Engine(network, lambda ids, extra: False)
+    def asked(
+        these: Sequence[Question], *, reuse: bool = True, batch: int = 64, budget: int = 0
+    ) -> dict[str, tuple[int, ...]]:
+        engine = Engine(network, lambda ids, extra: False, reuse=reuse, batch=batch, budget=budget)
         greedy = Decoding(max_new_tokens=6)
-        return {one.question_id: one.new_token_ids for one in engine.run(batch, greedy)}
+        return {one.question_id: one.new_token_ids for one in engine.run(these, greedy)}
 
     alone = {name: ids for q in questions for name, ids in asked([q]).items()}
     assert len(set(alone.values())) > 1
     assert asked(questions) == alone
-    assert asked(questions[::-1]) == alone
+    assert asked(questions[::-1], batch=5) == alone
+    assert asked(questions, budget=120) == alone
+    assert asked(questions, reuse=False) == alone
     assert asked(questions[:5]).items() <= alone.items()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(1, 2 * TILE + 5), min_size=1, max_size=5))
 def test_a_tiled_layer_gives_rows_the_same_however_many_come_at_once(sizes: list[int]) -> None:
     generator = torch.Generator().manual_seed(0)
