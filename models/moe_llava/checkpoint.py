@@ -128,7 +128,8 @@ class Checkpoint:
             named |= by_our_names(stored_tensors(of_tower), tower)
             files += of_tower
             table = replace(table, pairs=(*table.pairs, *tower.pairs))
-        planned = plan(network, named, resized=self.config.layout == "original")
+        rows = self.config.decoder.vocab_size if self.config.layout == "transformers" else None
+        planned = plan(network, named, rows)
         check_complete(network, planned, files, table)
         if self.kind != "lora":
             return merge(planned, {})

@@ -51,7 +51,7 @@ class CheckpointConfig:
     """What config.json says; the vocabulary is the tokenizer's business and the tower its own.
 
     own_tower: the tower's configuration where its weights are in this checkpoint, as transformers
-    has it; the vocabulary is then config.json's as well.
+    has it.
     """
 
     family: Family
@@ -67,16 +67,15 @@ class CheckpointConfig:
     def network(self, tower: Fields | None, vocab_size: int) -> NetworkConfig:
         """The network for a tokenizer of so many tokens and the tower's config.json.
 
-        ValueError for a tokenizer that has more tokens than transformers' layout has rows.
+        Rows beyond these are no tokens, so they are no answers either. ValueError for a tokenizer
+        that has more tokens than transformers' layout has rows.
         """
-        decoder = replace(self.decoder, vocab_size=vocab_size)
-        if self.layout == "transformers":
-            decoder = self.decoder
-        if vocab_size > decoder.vocab_size:
+        if self.layout == "transformers" and vocab_size > self.decoder.vocab_size:
             raise ValueError(
-                f"the tokenizer has {vocab_size} tokens, vocab_size is {decoder.vocab_size}; "
+                f"the tokenizer has {vocab_size} tokens, vocab_size is {self.decoder.vocab_size}; "
                 "the model has no vectors for the rest: is it this model's tokenizer?"
             )
+        decoder = replace(self.decoder, vocab_size=vocab_size)
         if tower is None:
             return NetworkConfig(decoder, moe=self.moe)
         vision = vision_config(tower, self.select_layer, self.select_feature)

@@ -92,29 +92,28 @@ def by_our_names(tensors: Iterable[Stored], table: KeyTable) -> dict[str, Stored
 
 
 def plan(
-    network: nn.Module, named: Mapping[str, Stored], *, resized: bool = True
+    network: nn.Module, named: Mapping[str, Stored], rows: int | None = None
 ) -> dict[str, Stored]:
     """What each parameter of the network becomes, in its shape.
 
-    resized: rows beyond our vocabulary are cut, as the original resizes embedding and head to the
-    tokenizer's length; transformers' own layout has as many as config.json says. CheckpointError
+    Rows beyond our vocabulary are cut, as the original resizes embedding and head to the
+    tokenizer's length. rows: as many as must be stored, None where that is free. CheckpointError
     for a tensor whose parameter is not there or has another shape, and for a tied head that
     differs from the embedding.
     """
     wanted = dict(network.named_parameters())
     if EMBEDDING in wanted and HEAD not in wanted:
         named = without_tied_head(named, wanted[EMBEDDING].shape[0])
+    planned = {}
     for name, stored in named.items():
         if name not in wanted:
             raise CheckpointError(
                 f"{stored.file}: holds {stored.key!r}; config.json has no place for it"
             )
-    if resized:
-        named = {
-            name: _cut(one, wanted[name].shape[0]) if name in _BY_TOKEN else one
-            for name, one in named.items()
-        }
-    return {name: _fitting(stored, wanted[name].shape) for name, stored in named.items()}
+        shape = wanted[name].shape
+        own = _cut(stored, shape[0], rows) if name in _BY_TOKEN else stored
+        planned[name] = _fitting(own, shape)
+    return planned
 
 
 def _split(whole: Stored, count: int) -> list[Stored]:
@@ -129,7 +128,13 @@ def _split(whole: Stored, count: int) -> list[Stored]:
     return [whole.rows(part * rows, (part + 1) * rows) for part in range(count)]
 
 
-def _cut(stored: Stored, rows: int) -> Stored:
+def _cut(stored: Stored, rows: int, there: int | None) -> Stored:
+    """The first rows of so many that must be there."""
+    if there is not None and stored.shape[:1] != (there,):
+        raise CheckpointError(
+            f"{stored.file}: {stored.key!r} has shape {list(stored.shape)}; config.json says "
+            f"vocab_size {there}"
+        )
     return stored.rows(0, rows) if stored.shape and stored.shape[0] > rows else stored
 
 

@@ -73,7 +73,5 @@ def test_a_folder_is_taken_before_a_cached_model_and_neither_is_an_error(cache: 
     assert model_folder("someone/phi") == cache / "aa11"
     Path("someone/phi").mkdir(parents=True)
     assert model_folder("someone/phi") == Path("someone/phi")
-    with pytest.raises(
-        CheckpointError, match=r"nobody/nothing: no such folder, .* lvlm-eval fetch"
-    ):
+    with pytest.raises(CheckpointError, match=r"nothing: no such folder, .* lvlm-eval fetch"):
         model_folder("nobody/nothing")

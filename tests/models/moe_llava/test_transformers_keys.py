@@ -25,7 +25,7 @@ TEXTS = ("llama", "phi", "stablelm", "mistral", "qwen2")
 
 
 def load(folder: Path) -> Network:
-    return open_checkpoint(str(folder)).load(tiny_llava.IMAGE_ID, torch.float32)
+    return open_checkpoint(str(folder)).load(tiny_llava.VOCABULARY, torch.float32)
 
 
 def ids() -> list[int]:
@@ -108,8 +108,14 @@ def test_more_stored_rows_than_vocab_size_are_an_error_and_not_cut(tmp_path: Pat
     key = next(key for key in tensors if key.endswith("lm_head.weight"))
     tensors[key] = torch.cat([tensors[key], torch.ones(1, 32)])
     save_file(tensors, folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"has shape \[65, 32\]; .* ask for \[64, 32\]"):
+    with pytest.raises(CheckpointError, match=r"has shape \[65, 32\]; .* vocab_size 64"):
         load(folder)
+
+
+def test_rows_that_are_no_tokens_are_no_answers(tmp_path: Path) -> None:
+    folder = tiny_llava.save(tiny_llava.make("llama"), tmp_path / "llava")
+    whole, cut = load(folder), open_checkpoint(str(folder)).load(50, torch.float32)
+    assert torch.equal(logits(cut), logits(whole)[:, :50])
 
 
 def test_the_processor_is_the_folders_own_alone_or_within_the_joint_file(tmp_path: Path) -> None:
