@@ -21,7 +21,7 @@ def shown(model: HFModel) -> str:
     return why_not_shared(model.runner, model.encoder)
 
 
-@pytest.mark.parametrize("kind", ["llava", "qwen2_vl"])
+@pytest.mark.parametrize("kind", ["llava", "qwen2_vl", "idefics3"])
 def test_models_that_count_positions_by_the_mask_may_share(checkpoint: Folders, kind: str) -> None:
     assert shown(open_tiny(checkpoint(kind))) == ""
 

@@ -10,9 +10,13 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoConfig,
+    BaseImageProcessor,
     CLIPImageProcessorPil,
     CLIPVisionConfig,
     GenerationConfig,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessorPil,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedModel,
@@ -122,9 +126,37 @@ def qwen2_vl(folder: Path) -> Path:
     return folder
 
 
+def idefics3(folder: Path) -> Path:
+    """Pictures cut into tiles, as many as their shape asks for, padded to a batch's most."""
+    tiles = [f"<row_{row}_col_{column}>" for row in (1, 2) for column in (1, 2)]
+    around = ("<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
+    words = tokenizer("<image>", *around, *tiles)
+    config = Idefics3Config(
+        text_config=AutoConfig.for_model("llama", vocab_size=len(words), pad_token_id=0, **_TEXT),
+        vision_config={
+            "hidden_size": 16,
+            "intermediate_size": 24,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+        },
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        pad_token_id=words.pad_token_id,
+        scale_factor=2,
+    )
+    pictures = Idefics3ImageProcessorPil(
+        size={"longest_edge": 64}, max_image_size={"longest_edge": 32}
+    )
+    model = Idefics3ForConditionalGeneration(config)
+    named = {"processor_class": "Idefics3Processor", "image_seq_len": 4}
+    _save(model, pictures, words, named, folder, LLAVA_TEMPLATE)
+    return folder
+
+
 def _save(
     model: PreTrainedModel,
-    pictures: CLIPImageProcessorPil | Qwen2VLImageProcessorPil,
+    pictures: BaseImageProcessor,
     words: PreTrainedTokenizerFast,
     processor: Mapping[str, object],
     folder: Path,
