@@ -63,17 +63,16 @@ class Batches:
                     yield from self._whole(portion)
 
     def _shared(self, group: Sequence[Request]) -> Iterator[Batch | Response]:
-        """One batch of all the group's questions; where they differ too early, several."""
+        """A batch for what of the group shares a prefix; the rest as whole prompts."""
         items, failed = self._items(group)
         yield from failed
         try:
-            shared = share(self.encoder, items, self.config) if len(items) > 1 else None
+            sharing, alone = share(self.encoder, items, self.config) if items else ([], [])
         except ValueError:  # one of the prompts is refused: whole prompts tell which
-            shared = None
-        if shared is not None:
-            yield Batch(tuple(items), self.encoder, None, shared)
-            return
-        for portion in portions(items, self.size):
+            sharing, alone = [], items
+        for shared in sharing:
+            yield Batch(shared.items, self.encoder, None, shared)
+        for portion in portions(alone, self.size):
             yield from self._batch(portion)
 
     def _whole(self, requests: Sequence[Request]) -> Iterator[Batch | Response]:

@@ -44,15 +44,6 @@ def portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def common_prefix(rows: Sequence[Sequence[int]]) -> int:
-    """How many ids all rows begin with alike; each row keeps at least its last to itself."""
-    length = min(map(len, rows)) - 1
-    for place, ids in enumerate(zip(*rows, strict=False)):
-        if place >= length or len(set(ids)) > 1:
-            return place
-    return length
-
-
 def picture_key(image: Image) -> str:
     """What tells a picture from others: its digest, bytes or path."""
     if image.data is not None and not image.digest:

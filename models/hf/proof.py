@@ -43,9 +43,10 @@ def why_not_shared(runner: Runner, encoder: Encoder) -> str:
 
 def _differs(runner: Runner, encoder: Encoder, size: tuple[int, int]) -> str:
     items = _items(encoder, size)
-    shared = share(encoder, items, runner.model.config)
-    if shared is None:
+    sharing, alone = share(encoder, items, runner.model.config)
+    if alone or len(sharing) != 1:
         return "its prompts differ before the picture ends"
+    shared = sharing[0]
     prefix = runner.prefill(shared)
     if not can_be_shared(prefix):
         return f"its cache ({type(prefix).__name__}) is more than keys and values of all positions"
@@ -53,16 +54,16 @@ def _differs(runner: Runner, encoder: Encoder, size: tuple[int, int]) -> str:
         return f"its cache holds {prefix.get_seq_length()} of {shared.length} positions"
     behind = FirstLogits()
     answers = runner.ask_behind(prefix, shared, range(len(items)), _DECODING, behind)
-    alone = [_alone(runner, encoder, item) for item in items]
-    reference = torch.cat([logits for _, logits in alone])
+    whole = [_whole(runner, encoder, item) for item in items]
+    reference = torch.cat([logits for _, logits in whole])
     allowed = _TOLERANCES[runner.model.dtype] * float(reference.abs().max())
     difference = float((behind.seen[0] - reference).abs().max())
     if not difference <= allowed:  # also where one of them is not a number
         return f"logits differ by {difference:.2g}, more than {allowed:.2g}"
-    return "" if answers == [answer for answer, _ in alone] else "answers differ"
+    return "" if answers == [answer for answer, _ in whole] else "answers differ"
 
 
-def _alone(runner: Runner, encoder: Encoder, item: Item) -> tuple[Answer, torch.Tensor]:
+def _whole(runner: Runner, encoder: Encoder, item: Item) -> tuple[Answer, torch.Tensor]:
     """The answer to one whole prompt and its first logits (1, V)."""
     first = FirstLogits()
     (answer,) = runner.ask(encoder.encode([item]), [item.question_id], _DECODING, first)

@@ -12,7 +12,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from .grouping import common_prefix
+from lvlm_eval import batching
+
 from .prompts import Encoder, Inputs, Item
 
 
@@ -29,20 +30,39 @@ class Shared:
 
 def share(
     encoder: Encoder, items: Sequence[Item], config: transformers.PreTrainedConfig
-) -> Shared | None:
-    """The questions, cut behind what they share; None where a picture would lie beyond the cut.
+) -> tuple[list[Shared], list[Item]]:
+    """The questions grouped by what they share, and those that share no picture with another.
 
-    All must have the same pictures.
+    All must have the same pictures. What a group shares reaches behind the last picture, for the
+    model takes pictures with the first of a prompt's tokens or not at all.
     """
-    image_id = image_token_id(config)
     encoded = [encoder.encode([item]) for item in items]
+    ids = [tuple(inputs["input_ids"][0].tolist()) for inputs in encoded]
+    heads = [row[: _end_of_pictures(row, image_token_id(config))] for row in ids]
+    numbers = {head: -number for number, head in enumerate(dict.fromkeys(heads), start=1)}
+    lengths = {number: len(head) for head, number in numbers.items()}
+    prompts = [(numbers[head], *row[len(head) :]) for head, row in zip(heads, ids, strict=True)]
+    groups = batching.share(prompts, lambda symbol: lengths.get(symbol, 1), max(map(len, ids)))
+    sharing, alone = [], []
+    for group in groups:
+        members, head = [items[place] for place in group.members], heads[group.members[0]]
+        if head and len(members) > 1:
+            length = len(head) + group.trunk - 1
+            sharing.append(_cut(members, [encoded[place] for place in group.members], length))
+        else:
+            alone += members
+    return sharing, alone
+
+
+def _end_of_pictures(ids: Sequence[int], image_id: int | None) -> int:
+    """Where the last picture's tokens end; 0 where there are none to be seen."""
+    return max((place + 1 for place, token in enumerate(ids) if token == image_id), default=0)
+
+
+def _cut(items: Sequence[Item], encoded: Sequence[Inputs], length: int) -> Shared:
     rows = [by_token(inputs) for inputs in encoded]
-    ids = [row["input_ids"][0].tolist() for row in rows]
-    length = common_prefix(ids)
-    if image_id is None or not length or any(image_id in row[length:] for row in ids):
-        return None
-    first = encoded[0]
-    prefix = {name: rows[0][name][:, :length] if name in rows[0] else first[name] for name in first}
+    first, tokens = encoded[0], rows[0]
+    prefix = {name: tokens[name][:, :length] if name in tokens else first[name] for name in first}
     return Shared(tuple(items), prefix, tuple(rows), length)
 
 

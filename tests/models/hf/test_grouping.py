@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from lvlm_eval.models.hf.grouping import (
     apart,
-    common_prefix,
     grouped,
     picture_key,
     portions,
@@ -46,13 +45,6 @@ def test_pictures_are_told_apart_by_digest_then_bytes_then_path() -> None:
     assert picture_key(Image(path=Path("x"))) == "x"
     assert picture_key(Image(data=b"1")) == picture_key(Image(data=b"1"))
     assert picture_key(Image(data=b"1")) != picture_key(Image(data=b"2"))
-
-
-def test_each_row_keeps_an_id_of_its_own() -> None:
-    assert common_prefix([[1, 2, 3, 9], [1, 2, 4]]) == 2
-    assert common_prefix([[1, 2, 3], [1, 2, 3]]) == 2
-    assert common_prefix([[1, 2], [1, 2, 3]]) == 1
-    assert common_prefix([[5, 1], [6, 1]]) == 0
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "c"])), st.integers(1, 5))

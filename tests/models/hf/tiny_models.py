@@ -169,8 +169,9 @@ def _save(
     draws = torch.Generator().manual_seed(3)
     for parameter in model.parameters():
         noise = torch.randn(parameter.shape, generator=draws)
-        if parameter.dim() == 1:  # norms and biases stay near what they are
-            parameter.data += 0.1 * noise
+        if parameter.dim() == 1:  # norms and biases stay near one and zero
+            constant = parameter.data.eq(parameter.data[0]).all()
+            parameter.data = parameter.data[0] * constant + 0.1 * noise
         else:
             parameter.data = noise * 2 / parameter[0].numel() ** 0.5
     model.generation_config = GenerationConfig(
