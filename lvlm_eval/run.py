@@ -20,6 +20,7 @@ from lvlm_eval.schema import (
     Decoding,
     Estimate,
     Model,
+    ReadsAhead,
     Record,
     Response,
     Sample,
@@ -66,7 +67,7 @@ def ask(
         model = model.fit(questions.samples)
     requests = (sample.request for sample in wanted)
     open_ids = {sample.question_id for sample in wanted}
-    started, tokens = time.monotonic(), 0
+    started, tokens, stalled = time.monotonic(), 0, _stalled(model)
     with store.writer() as writer:
         for response in model.generate(requests, decoding):
             if response.question_id not in open_ids:
@@ -84,8 +85,13 @@ def ask(
             workers=1,
             peak_memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             device=model.describe().get("device", "cpu"),
+            stalled_seconds=round(_stalled(model) - stalled, 3),
         )
     )
+
+
+def _stalled(model: Model) -> float:
+    return model.stalled_seconds if isinstance(model, ReadsAhead) else 0.0
 
 
 def mark(

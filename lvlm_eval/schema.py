@@ -267,6 +267,16 @@ class Baseline(Model, Protocol):
 
 
 @runtime_checkable
+class ReadsAhead(Model, Protocol):
+    """A model that reads pictures in the background, and knows how long it waited for them."""
+
+    @property
+    def stalled_seconds(self) -> float:
+        """In all, since the model was opened."""
+        ...
+
+
+@runtime_checkable
 class Streams(Model, Protocol):
     """A model whose answers come piece by piece, for talking to it."""
 
@@ -354,7 +364,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run's task took, over all its starts: `cost.json`. Never part of a result."""
+    """What a run's task took, over all its starts: `cost.json`. Never part of a result.
+
+    stalled_seconds: of these, how long the model waited for pictures to be read.
+    """
 
     questions: int
     new_tokens: int
@@ -363,6 +376,7 @@ class Cost:
     workers: int
     peak_memory_mib: float
     device: str
+    stalled_seconds: float = 0.0
 
     @property
     def questions_per_second(self) -> float:

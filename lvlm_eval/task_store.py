@@ -151,6 +151,7 @@ class TaskStore:
                 max(before.workers, cost.workers),
                 max(before.peak_memory_mib, cost.peak_memory_mib),
                 cost.device,
+                round(before.stalled_seconds + cost.stalled_seconds, 3),
             )
         rate = {"questions_per_second": round(cost.questions_per_second, 3)}
         write_json(self.folder / "cost.json", asdict(cost) | rate)

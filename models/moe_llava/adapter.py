@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, islice
 from typing import cast, get_args
 
 import torch
@@ -15,13 +14,14 @@ from lvlm_eval.errors import UsageError
 from lvlm_eval.schema import Decoding, Request, Response
 from lvlm_eval.tracing import Rival, Traced
 
+from .ahead import Ahead, Stall
 from .candidates import next_logits
 from .chat import TEMPLATES, ChatFormat, check_marks, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
 from .deterministic import make_deterministic
 from .engine.engine import Engine, EngineRouting
 from .engine.sequence import Finished, Question
-from .pictures import ImageSettings, PictureReader
+from .pictures import READERS, ImageSettings, PictureReader
 from .preprocess import Processor, read_processor
 from .quant import Quant
 from .stream import text_pieces
@@ -30,7 +30,6 @@ from .unchanged import check_unchanged
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 AS_CONFIGURED = ImageSettings()
-_AHEAD = 32  # requests whose pictures are read together
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,12 @@ class MoELlava:
     checkpoint: Checkpoint
     settings: Settings
     images: ImageSettings = AS_CONFIGURED
+    stall: Stall = field(default_factory=Stall)
+
+    @property
+    def stalled_seconds(self) -> float:
+        """How long answers waited for pictures, since the model was opened."""
+        return self.stall.seconds
 
     @property
     def name(self) -> str:
@@ -137,30 +142,18 @@ class MoELlava:
 
     def trace(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Traced]:
         """The answers that `generate` gives, with the ids of their tokens."""
-        failed: list[Response] = []
-        with ThreadPoolExecutor(1) as ahead:
-            questions = self._questions(requests, ahead, failed)
-            first = list(islice(questions, 1))  # what is wrong with the pictures shows at once
-            answers = self.engine.run(chain(first, questions), decoding) if first else ()
-            for finished in answers:
+        reader = self.pictures  # what is wrong with the tower's files shows before weights are read
+        with ThreadPoolExecutor(READERS) as threads:
+            ahead = Ahead(reader, threads, self.stall)
+            for finished in self.engine.run(self._questions(requests, ahead), decoding):
                 yield Traced(self._response(finished, decoding), finished.new_token_ids)
-                while failed:
-                    yield Traced(failed.pop())
-        yield from map(Traced, failed)
 
-    def _questions(
-        self, requests: Iterable[Request], ahead: Executor, failed: list[Response]
-    ) -> Iterator[Question]:
-        """Questions with their pictures read, a batch ahead of the engine."""
-        waiting = iter(requests)
-        batch = list(islice(waiting, _AHEAD))
-        read = ahead.submit(self.encode, batch)
-        while batch:
-            questions, broken = read.result()
-            failed += broken
-            batch = list(islice(waiting, _AHEAD))
-            read = ahead.submit(self.encode, batch)
-            yield from questions
+    def _questions(self, requests: Iterable[Request], ahead: Ahead) -> Iterator[Question]:
+        """Questions whose pictures are read when the engine is about to want them."""
+        for request in requests:
+            pictures = (ahead.picture(image, request.prompt) for image in request.prompt.images)
+            ids = self.chat.encode(request.prompt)
+            yield Question(request.question_id, tuple(ids), tuple(pictures))
 
     def weigh(
         self, request: Request, so_far: Sequence[int], rivals: Sequence[int]

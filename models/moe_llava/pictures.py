@@ -18,7 +18,7 @@ from .config import SelectFeature
 from .engine.sequence import Picture
 from .preprocess import Preprocess, Processor, pads
 
-_READERS = 4  # threads that decode pictures while the network is busy
+READERS = 4  # threads that decode pictures while the network is busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,19 @@ class PictureReader:
 
     def read(self, prompts: Sequence[Prompt]) -> list[list[Picture] | str]:
         """Each prompt's pictures in order, or what is wrong with the first that cannot be read."""
-        wanted = {self._key(i, prompt): (i, prompt) for prompt in prompts for i in prompt.images}
-        with ThreadPoolExecutor(_READERS) as readers:
-            read = readers.map(self._pixels, *zip(*wanted.values(), strict=True)) if wanted else ()
+        wanted = {self.key(i, prompt): (i, prompt) for prompt in prompts for i in prompt.images}
+        with ThreadPoolExecutor(READERS) as readers:
+            read = readers.map(self.pixels, *zip(*wanted.values(), strict=True)) if wanted else ()
             pixels = dict(zip(wanted, read, strict=True))
         found: list[list[Picture] | str] = []
         for prompt in prompts:
-            keys = [self._key(image, prompt) for image in prompt.images]
+            keys = [self.key(image, prompt) for image in prompt.images]
             broken = [value for value in map(pixels.__getitem__, keys) if isinstance(value, str)]
             pictures = [Picture(key, cast("Tensor", pixels[key])) for key in keys]
             found.append(broken[0] if broken else pictures)
         return found
 
-    def _pixels(self, image: Image, prompt: Prompt) -> Tensor | str:
+    def pixels(self, image: Image, prompt: Prompt) -> Tensor | str:
         """Pixels (3, size, size), or what went wrong."""
         if self.processor is None:
             return "UsageError: the model has no image tower, but the prompt has an image"
@@ -83,7 +83,7 @@ class PictureReader:
         configured = self.processor is not None and self.processor.pad
         return pads(self.preprocess, configured, prompt.padded)
 
-    def _key(self, image: Image, prompt: Prompt) -> str:
+    def key(self, image: Image, prompt: Prompt) -> str:
         """What tells pictures apart: their digest, path or bytes, and how they are made square."""
         if image.data is not None and not image.digest:
             name = hashlib.sha256(image.data).hexdigest()

@@ -7,8 +7,7 @@ step is one forward of what is new: whole suffixes of those just admitted, one t
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,16 +18,16 @@ from lvlm_eval.schema import Decoding
 
 from ..network import Network
 from .block import Block
+from .features import Features
 from .packed import step
 from .prompt import Alphabet, Encoded, embed
 from .sampler import next_tokens
 from .scheduler import Line, Waiting
-from .sequence import Answer, Question, Step, Stops, failed
+from .sequence import Answer, Question, Shown, Step, Stops, failed
 from .trunk import Stem, Trunk, prefill
 
 _log = logging.getLogger(__name__)
-_PICTURES = 8  # encoded in one forward
-_REMEMBERED = 32  # pictures whose vectors are kept for prompts to come
+_AHEAD = 32  # pictures of prompts to come that are read meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Continuous:
         self._live: list[_Live] = []
         self._admitted: list[tuple[Line, list[Encoded]]] = []  # not yet live
         self._kept: Trunk | None = None
-        self._features: OrderedDict[str, Tensor] = OrderedDict()
+        self._features = Features(network)
 
     def steps(self, questions: Iterable[Question]) -> Iterator[Step]:
         """Each step's answers; those that end free their places for others."""
@@ -74,7 +73,9 @@ class Continuous:
             if not self._live and not self._admitted:
                 return
             try:
-                tokens, made = self._step(tokens)
+                features, errors = self._see(waiting)
+                yield from self._dismiss(errors)
+                tokens, made = self._step(tokens, features)
             except torch.OutOfMemoryError as error:
                 yield self._retreat(waiting, error)
                 tokens = tokens[:0]
@@ -115,15 +116,40 @@ class Continuous:
             if line.waiting:
                 return
 
-    def _step(self, tokens: Tensor) -> tuple[Tensor, Step]:
+    def _see(self, waiting: Waiting) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """The vectors of the pictures that those admitted need, and what is wrong with others.
+
+        Before it waits for any, whoever reads pictures hears which will be wanted next.
+        """
+        wanted: dict[str, Shown] = {}
+        for line, chosen in self._admitted:
+            start = len(line.symbols) if line.trunk else 0
+            for one in chosen:
+                keys = {key for key, _ in self._alphabet.pictures(one.symbols[start:])}
+                wanted |= {p.key: p for p in one.question.pictures if p.key in keys}
+        if self._admitted:
+            for picture in (*wanted.values(), *waiting.pictures(_AHEAD)):
+                picture.begin()
+        return self._features.encode(wanted)
+
+    def _dismiss(self, errors: Mapping[str, str]) -> Iterator[Step]:
+        """Tells those admitted whose pictures cannot be read."""
+        for _, chosen in self._admitted if errors else ():
+            for one in list(chosen):
+                error = one.question.error(errors)
+                if error is not None:
+                    chosen.remove(one)
+                    yield failed(one.question, error)
+        self._admitted = [(line, chosen) for line, chosen in self._admitted if chosen]
+
+    def _step(self, tokens: Tensor, features: Mapping[str, Tensor]) -> tuple[Tensor, Step]:
         """The next token (B,) of all live sequences, and their answers with it."""
         old = [self._network.decoder.embed(tokens)] if len(tokens) else []
-        fresh = self._begin() if self._admitted else []
-        logits = step(
-            self._network,
-            [live.block for live in self._live],
-            torch.cat([*old, *fresh]),
-        )
+        fresh = [self._begin(features)] if self._admitted else []
+        if not self._live:
+            return tokens, []
+        embeds = torch.cat([*old, *fresh])  # (N, D)
+        logits = step(self._network, [live.block for live in self._live], embeds)
         answers = [answer for live in self._live for answer in live.answers]
         tokens = next_tokens(logits, self._decoding, [answer.draws for answer in answers])
         made: Step = []
@@ -151,10 +177,9 @@ class Continuous:
             return tokens
         return tokens[torch.tensor(going, dtype=torch.int64, device=tokens.device)]
 
-    def _begin(self) -> list[Tensor]:
+    def _begin(self, features: Mapping[str, Tensor]) -> Tensor:
         """Makes those admitted live; the vectors of their suffixes (N, D)."""
         network, new = self._network, self._decoding.max_new_tokens
-        features = self._encode([one for _, chosen in self._admitted for one in chosen])
         pieces = []
         for line, chosen in self._admitted:
             if line.trunk is None:
@@ -166,9 +191,9 @@ class Continuous:
             pieces += [(one.symbols[len(line.symbols) :], one.scaled) for one in chosen]
             self._kept = line.trunk if line.waiting else None
         self._admitted = []
-        return [embed(network, self._alphabet, pieces, features)]
+        return embed(network, self._alphabet, pieces, features)
 
-    def _prefill(self, line: Line, first: Encoded, features: dict[str, Tensor]) -> Trunk:
+    def _prefill(self, line: Line, first: Encoded, features: Mapping[str, Tensor]) -> Trunk:
         """The line's trunk, beginning with what a trunk that is there has in common with it."""
         stem, most = None, 0
         for trunk in self._trunks:
@@ -179,31 +204,15 @@ class Continuous:
         embeds = embed(self._network, self._alphabet, [piece], features)
         return prefill(self._network, line.symbols, embeds, first.length, stem)
 
-    def _encode(self, questions: Sequence[Encoded]) -> dict[str, Tensor]:
-        """Vectors (P, D) of the questions' pictures, each computed once."""
-        pictures = {p.key: p for one in questions for p in one.question.pictures}
-        found = {key: self._features[key] for key in pictures if key in self._features}
-        missing = [picture for key, picture in pictures.items() if key not in found]
-        for start in range(0, len(missing), _PICTURES):
-            part = missing[start : start + _PICTURES]
-            features = self._network.image_features(torch.stack([p.pixels for p in part]))
-            found |= {p.key: one for p, one in zip(part, features, strict=True)}
-        for key, one in found.items():
-            self._features[key] = one
-            self._features.move_to_end(key)
-        while len(self._features) > _REMEMBERED:
-            self._features.popitem(last=False)
-        return found
-
     def _retreat(self, waiting: Waiting, error: torch.OutOfMemoryError) -> Step:
         """Begins anew with half of what was there; a question alone has failed."""
         flying = [one for live in self._live for one in live.questions]
         flying += [one for _, chosen in self._admitted for one in chosen]
         used, self._live, self._admitted, self._kept = self._used, [], [], None
-        self._features.clear()
+        self._features.forget()
         if len(flying) == 1:
             waiting.again([])
-            return failed(flying[0].question, error)
+            return failed(flying[0].question, f"OutOfMemoryError: {error}")
         _log.warning("out of memory with %d questions: halving", len(flying))
         places, budget = max(1, len(flying) // 2), max(1, used // 2)
         self._limits = replace(self._limits, places=places, budget=budget)

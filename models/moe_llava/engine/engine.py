@@ -27,7 +27,6 @@ from .sequence import Finished, Question, Step, Stops, failed
 _log = logging.getLogger(__name__)
 EngineRouting = Literal["argmax", "capacity", "sampled"]
 _SHARE = 0.5  # of the free memory that keys and values may take
-_WINDOW = 512  # questions looked at together
 _FULL = (
     "UsageError: the conversation fills the {} positions that the model takes, so its end "
     "would be cut off; start a new one"
@@ -45,7 +44,8 @@ class Engine:
     routing_seed: of that noise; what tokens are drawn does not depend on it, nor it on their seed.
     budget: positions whose keys and values are kept at once; 0: as many as fit into half of the
     memory that is free. reuse: whether what prompts have in common is computed once.
-    batch: at most so many sequences at once.
+    batch: at most so many sequences at once. window: so many questions are looked at together, to
+    find those that share something.
     """
 
     network: Network
@@ -56,6 +56,7 @@ class Engine:
     budget: int = 0
     reuse: bool = True
     batch: int = 64
+    window: int = 16384
 
     def run(self, questions: Iterable[Question], decoding: Decoding) -> Iterator[Finished]:
         """All answers, each as soon as it ends; equal question_ids may not occur together.
@@ -89,7 +90,7 @@ class Engine:
             yield from self._padded(questions, decoding)
             return
         budget = self.budget or positions_free(self.network)
-        limits = Limits(budget, self.batch, _WINDOW, self.reuse, self.max_length)
+        limits = Limits(budget, self.batch, self.window, self.reuse, self.max_length)
         yield from Continuous(self.network, self.stops, decoding, limits).steps(questions)
 
     def _padded(self, questions: Iterable[Question], decoding: Decoding) -> Iterator[Step]:
@@ -118,7 +119,7 @@ def _halving(plain: Plain, questions: Sequence[Question], decoding: Decoding) ->
         except torch.OutOfMemoryError as error:
             rest = [question for question in batch if question.question_id not in done]
             if len(rest) == 1:
-                yield failed(rest[0], error)
+                yield failed(rest[0], f"OutOfMemoryError: {error}")
                 continue
             _log.warning("out of memory with %d questions: halving", len(rest))
             batches[:0] = [rest[: len(rest) // 2], rest[len(rest) // 2 :]]

@@ -6,10 +6,11 @@ noise is its question's own, so no other question can use what was computed from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from lvlm_eval.schema import Decoding
 
@@ -18,7 +19,7 @@ from ..network import Network
 from ..splice import Spliced
 from .runner import Noise, decode, keep, prefill
 from .sampler import gumbel, next_tokens
-from .sequence import Answer, Question, Step, Stops
+from .sequence import Answer, Question, Step, Stops, failed, read_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,15 @@ class Plain:
 
     @torch.inference_mode()
     def steps(self, questions: Sequence[Question], decoding: Decoding) -> Iterator[Step]:
-        """Each step's answers of one batch."""
-        prompts = self._prompts(questions)
+        """Each step's answers of one batch; first those whose pictures cannot be read."""
+        pixels, errors = read_pictures(p for question in questions for p in question.pictures)
+        for question in questions:
+            if (error := question.error(errors)) is not None:
+                yield failed(question, error)
+        questions = [question for question in questions if question.error(errors) is None]
+        if not questions:
+            return
+        prompts = self._prompts(questions, pixels)
         live = [Answer.begin(question, decoding.seed, self.routing_seed) for question in questions]
         noise = self._noise(live, prompts.valid)
         logits, state = prefill(self.network, prompts, self.routing, noise)
@@ -54,13 +62,14 @@ class Plain:
                 noise = self._noise(live, torch.ones(len(live), 1, dtype=torch.bool))
                 logits, state = decode(self.network, tokens, state, self.routing, noise)
 
-    def _prompts(self, questions: Sequence[Question]) -> Spliced:
+    def _prompts(self, questions: Sequence[Question], pixels: Mapping[str, Tensor]) -> Spliced:
         """The batch's prompts as vectors, padded on the left; each picture is encoded once."""
-        pictures = {picture.key: picture for q in questions for picture in q.pictures}
         features = {}
-        if pictures:
-            pixels = torch.stack([picture.pixels for picture in pictures.values()])
-            features = dict(zip(pictures, self.network.image_features(pixels), strict=True))
+        shown = {picture.key for question in questions for picture in question.pictures}
+        pixels = {key: pixels[key] for key in pixels if key in shown}
+        if pixels:
+            encoded = self.network.image_features(torch.stack(list(pixels.values())))
+            features = dict(zip(pixels, encoded, strict=True))
         device = self.network.device
         return self.network.join(
             [torch.tensor(question.token_ids, device=device) for question in questions],
@@ -69,7 +78,7 @@ class Plain:
             max_length=self.max_length,
         )
 
-    def _noise(self, live: Sequence[Answer], valid: torch.Tensor) -> Noise:
+    def _noise(self, live: Sequence[Answer], valid: Tensor) -> Noise:
         """Each sequence's own Gumbel noise, for (B, T) positions of which `valid` are real."""
         if not self.sampled:
             return None

@@ -10,7 +10,7 @@ from itertools import islice
 from lvlm_eval.batching import Symbols, apart, share
 
 from .prompt import Alphabet, Encoded
-from .sequence import Question
+from .sequence import Question, Shown
 from .trunk import Trunk
 
 _LONGEST = 256  # positions after a trunk up to which it is shared
@@ -57,6 +57,16 @@ class Waiting:
             self._refill()
         return self._lines[0] if self._lines else None
 
+    def pictures(self, count: int) -> list[Shown]:
+        """So many pictures, one of each, of those whose turn comes next."""
+        every = (p for line in self._lines for one in line.waiting for p in one.question.pictures)
+        found: dict[str, Shown] = {}
+        for picture in every:
+            if len(found) == count:
+                break
+            found.setdefault(picture.key, picture)
+        return list(found.values())
+
     def again(self, questions: Sequence[Encoded]) -> None:
         """Puts questions back in front of all others; no trunk is there any more."""
         for line in self._lines:
@@ -72,8 +82,14 @@ class Waiting:
         self._lines = deque([*begun, *self._grouped([*rest, *fresh])])
 
     def _grouped(self, questions: Sequence[Encoded]) -> list[Line]:
+        """Lines in the order of their first question; but those that show the same pictures
+        follow one another, so that these need not be encoded again."""
         prompts = [one.symbols for one in questions]
         groups = share(prompts, self._alphabet.size, _LONGEST) if self._reuse else apart(prompts)
+        first: dict[tuple[str, ...], int] = {}
+        for place, one in enumerate(questions):
+            first.setdefault(_shown(one), place)
+        groups.sort(key=lambda group: (first[_shown(questions[group.members[0]])], group.members))
         return [
             Line(
                 prompts[group.members[0]][: group.trunk],
@@ -81,3 +97,7 @@ class Waiting:
             )
             for group in groups
         ]
+
+
+def _shown(one: Encoded) -> tuple[str, ...]:
+    return tuple(picture.key for picture in one.question.pictures)

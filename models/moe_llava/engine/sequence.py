@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,12 +16,39 @@ from .sampler import generator_for
 Stops = Callable[[Sequence[int], Sequence[str]], bool]
 
 
+class Shown(Protocol):
+    """A picture, there or still to come. key: equal ones are encoded once."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def pixels(self) -> Tensor:
+        """What `read` gives; DataError where that is an error."""
+        ...
+
+    def begin(self) -> None:
+        """Says that it will soon be wanted."""
+        ...
+
+    def read(self) -> Tensor | str:
+        """Pixels (3, size, size), or what went wrong; waits for them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Pixels (3, size, size) and what tells them from others: equal keys are encoded once."""
+    """A picture that is there: pixels (3, size, size) and what tells them from others."""
 
     key: str
     pixels: Tensor
+
+    def begin(self) -> None:
+        """Nothing is left to be done."""
+
+    def read(self) -> Tensor | str:
+        """The pixels."""
+        return self.pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +57,11 @@ class Question:
 
     question_id: str
     token_ids: tuple[int, ...]
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[Shown, ...] = ()
+
+    def error(self, errors: Mapping[str, str]) -> str | None:
+        """What is wrong with its first picture that has one of these errors, by key."""
+        return next((errors[p.key] for p in self.pictures if p.key in errors), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +105,14 @@ class Answer:
 Step = list[tuple[Answer, Finished | None]]
 
 
-def failed(question: Question, error: torch.OutOfMemoryError) -> Step:
-    """What is said of a question that does not fit into the memory by itself."""
-    name, message = question.question_id, f"OutOfMemoryError: {error}"
-    return [(Answer.begin(question, 0), Finished(name, (), "error", message))]
+def failed(question: Question, error: str) -> Step:
+    """What is said of a question that cannot be answered."""
+    finished = Finished(question.question_id, (), "error", error)
+    return [(Answer.begin(question, 0), finished)]
+
+
+def read_pictures(pictures: Iterable[Shown]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Pixels by key, each picture read once; and by key what is wrong with the others."""
+    read = {key: one.read() for key, one in {one.key: one for one in pictures}.items()}
+    pixels = {key: found for key, found in read.items() if not isinstance(found, str)}
+    return pixels, {key: found for key, found in read.items() if isinstance(found, str)}

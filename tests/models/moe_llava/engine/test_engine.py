@@ -409,6 +409,7 @@ def test_questions_are_taken_as_they_are_needed(network: Network) -> None:
             taken.append(str(n))
             yield Question(str(n), (1, 2, n % 50))
 
-    answering = Engine(network, never, batch=8).run(asked(), Decoding(max_new_tokens=1))
+    engine = Engine(network, never, batch=8, window=512)
+    answering = engine.run(asked(), Decoding(max_new_tokens=1))
     next(answering)
     assert len(taken) <= 1024
