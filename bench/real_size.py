@@ -26,6 +26,7 @@ import torch
 from PIL import Image as Pillow
 
 from bench.floor import settle
+from bench.load import status_bytes
 from bench.shapes import CLIP_LARGE_336, PREPROCESSOR, SHAPES, TOWER, Shape
 from bench.synthetic import Entry, draw, entries_of, write_sharded
 from lvlm_eval.models import moe_llava
@@ -187,11 +188,6 @@ def peak(device: str) -> int:
 
 def gpu_name(device: str) -> str:
     return f", {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else ""
-
-
-def status_bytes(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
 
 
 if __name__ == "__main__":
