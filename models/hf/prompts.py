@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 import PIL.Image
 import transformers
@@ -32,10 +33,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """A processor and the chat template by which it is asked."""
+    """A processor and the chat template by which it is asked.
+
+    lock: batches are encoded ahead in the background, and anew where one did not fit the memory;
+    a tokenizer is set up anew in every call and cannot serve two at once.
+    """
 
     processor: transformers.ProcessorMixin
     template: str
+    lock: Lock = field(default_factory=Lock)
 
     @classmethod
     def of(cls, processor: transformers.ProcessorMixin, template: str) -> Encoder:
@@ -58,15 +64,16 @@ class Encoder:
         """
         pictures = [list(item.pictures) for item in items]
         bos = getattr(self.processor.tokenizer, "bos_token", None)
-        encoded = self.processor(
-            text=[item.text for item in items],
-            images=pictures if any(pictures) else None,
-            padding=True,
-            padding_side="left",
-            return_tensors="pt",
-            # Many templates write the first token themselves.
-            add_special_tokens=not (bos and items[0].text.startswith(bos)),
-        )
+        with self.lock:
+            encoded = self.processor(
+                text=[item.text for item in items],
+                images=pictures if any(pictures) else None,
+                padding=True,
+                padding_side="left",
+                return_tensors="pt",
+                # Many templates write the first token themselves.
+                add_special_tokens=not (bos and items[0].text.startswith(bos)),
+            )
         return dict(encoded)
 
 

@@ -47,7 +47,8 @@ class Runner:
         eos = frozenset([ends] if isinstance(ends, int) else ends or [])
         model.generation_config = GenerationConfig()
         pad = tokenizer.pad_token_id
-        return cls(model, tokenizer, eos, min(eos, default=0) if pad is None else pad)
+        own = copy.deepcopy(tokenizer)  # the encoder's is busy in another thread
+        return cls(model, own, eos, min(eos, default=0) if pad is None else pad)
 
     def ask(
         self,
