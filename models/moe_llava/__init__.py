@@ -61,8 +61,8 @@ def load(
     (pictures are padded to squares where config.json says so), pad, square (never), original (as
     LLaVA's own script for the benchmark does). select_feature: auto (config.json's), patch,
     cls_patch (which keeps the patch that SigLIP loses with `patch`). deterministic: numerics that
-    do not depend on what is computed together, slower (docs/determinism.md). Raises
-    CheckpointError, UsageError.
+    do not depend on what is computed together, slower (docs/determinism.md). base: the model under
+    a folder that holds a projector or a LoRA adapter only. Raises CheckpointError, UsageError.
     """
     from .adapter import choose_settings, open_model
     from .chat import known_conversation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 
 from lvlm_eval.errors import CheckpointError, UsageError
 from lvlm_eval.models import moe_llava
+from lvlm_eval.models.moe_llava.chat import TEMPLATES
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
 from lvlm_eval.schema import Decoding, Image, Prompt, Request, Response
 
@@ -198,3 +200,9 @@ def test_marks_beside_pictures_must_be_tokens(golden: Path, tmp_path: Path) -> N
     chat = moe_llava.load(str(folder), device="cpu").chat
     ids = chat.encode(Prompt.user(Image(data=b"x"), "What?"))
     assert ids[ids.index(IMAGE_TOKEN) - 1 :][:3] == [412, IMAGE_TOKEN, 413]
+
+
+def test_the_manual_names_every_option_and_template() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "moe_llava.md").read_text()
+    named = {*inspect.signature(moe_llava.load).parameters, *TEMPLATES} - {"checkpoint"}
+    assert [name for name in sorted(named) if f"`{name}`" not in manual] == []
