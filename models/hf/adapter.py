@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, cast, get_args
 
@@ -63,14 +64,23 @@ def choose_settings(device: str, dtype: str, batch: int, reuse: str, attention: 
 
 @dataclass(frozen=True)
 class HFModel:
-    """A Model. Its weights are read, and sharing is tried, when the first question comes."""
+    """A Model. Its weights are read, and sharing is tried, when the first question comes.
+
+    waits: seconds that the model waited, each time, for a batch to be prepared.
+    """
 
     opened: Opened
     settings: Settings
+    waits: list[float] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         return self.opened.name
+
+    @property
+    def stalled_seconds(self) -> float:
+        """How long the model waited for pictures and prompts, in all."""
+        return sum(self.waits)
 
     def describe(self) -> dict[str, str]:
         """What decides the answers. reuse: on or off; auto until the weights are read, since the
@@ -91,12 +101,18 @@ class HFModel:
         coming = batches.of(requests)
         with ThreadPoolExecutor(1) as ahead:
             following = ahead.submit(next, coming, None)
-            while (batch := following.result()) is not None:
+            while (batch := self._awaited(following)) is not None:
                 following = ahead.submit(next, coming, None)
                 if isinstance(batch, Response):
                     yield batch
                 else:
                     yield from self._answers(batch, decoding)
+
+    def _awaited(self, coming: Future[Batch | Response | None]) -> Batch | Response | None:
+        started = time.monotonic()
+        batch = coming.result()
+        self.waits.append(time.monotonic() - started)
+        return batch
 
     @cached_property
     def encoder(self) -> Encoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from torch import Tensor
 from lvlm_eval import evaluate
 from lvlm_eval.errors import UsageError
 from lvlm_eval.models.hf.adapter import HFModel
-from lvlm_eval.schema import Decoding, Image, Prompt, Request
+from lvlm_eval.models.hf.prompts import read_picture
+from lvlm_eval.schema import Decoding, Image, Prompt, ReadsAhead, Request
 
 from .asking import BLUE, RED, SIX, ask, open_tiny, questions
 from .conftest import Folders
@@ -193,6 +195,24 @@ def test_where_sharing_changes_answers_it_is_left_and_said(
     assert line.endswith("pictures are computed anew for every question: as it happens")
     with pytest.raises(UsageError, match=r"reuse=on, but .*: as it happens"):
         ask(open_tiny(folder, reuse="on"), questions())
+
+
+def test_waiting_for_pictures_is_counted(
+    checkpoint: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = open_tiny(checkpoint("llava"), reuse="off")
+    assert isinstance(model, ReadsAhead)
+    ask(model, questions())
+    before = model.stalled_seconds
+    slow = threading.Event()  # never set: waiting for it takes its time
+
+    def read(image: Image) -> object:
+        slow.wait(0.3)
+        return read_picture(image)
+
+    monkeypatch.setattr("lvlm_eval.models.hf.batches.read_picture", read)
+    ask(model, [Request("1", Prompt.user(RED, "What?"))])
+    assert 0.3 <= model.stalled_seconds - before < 30
 
 
 def test_half_precision_runs_and_may_share(checkpoint: Folders) -> None:
