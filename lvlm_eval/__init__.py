@@ -1,9 +1,9 @@
 """Evaluation of large vision-language models: official scores, deterministic, nothing lost."""
 
+from lvlm_eval.abilities import Baseline, Streams
 from lvlm_eval.api import ask, evaluate, leaderboard, load_run, open_model
 from lvlm_eval.errors import EvalError
 from lvlm_eval.schema import (
-    Baseline,
     Cell,
     Decoding,
     Estimate,
@@ -16,7 +16,6 @@ from lvlm_eval.schema import (
     Sample,
     Score,
     Scorer,
-    Streams,
     Summary,
     Table,
     Task,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from lvlm_eval.schema import Decoding, Image, Model, Prompt, Request, Response, Streams, Turn
+from lvlm_eval.abilities import Streams
+from lvlm_eval.schema import Decoding, Image, Model, Prompt, Request, Response, Turn
 
 
 @dataclass(frozen=True, slots=True)

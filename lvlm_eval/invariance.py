@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from lvlm_eval.abilities import Streams
 from lvlm_eval.errors import TooFewAnswers
-from lvlm_eval.schema import Decoding, Model, Request, Streams
+from lvlm_eval.schema import Decoding, Model, Request
 from lvlm_eval.tracing import Rival, Traced, Traces
 
 Key = tuple[str, str]  # a task's label and a question_id of it

@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from lvlm_eval.abilities import Baseline, ReadsAhead
 from lvlm_eval.errors import TooFewAnswers
 from lvlm_eval.questions import Questions
 from lvlm_eval.schema import (
-    Baseline,
     Cost,
     Decoding,
     Estimate,
     Model,
-    ReadsAhead,
     Record,
     Response,
     Sample,

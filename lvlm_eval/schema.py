@@ -6,10 +6,10 @@ This module imports nothing of ours and nothing heavy: nearly every other module
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias
 
 from typing_extensions import TypeAliasType
 
@@ -254,38 +254,6 @@ class Model(Protocol):
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
         """Answers, as soon as each is known. A failed one has finish "error"; none is left out."""
-        ...
-
-
-@runtime_checkable
-class Baseline(Model, Protocol):
-    """A reference point that may see the targets. No model under test has this method."""
-
-    def fit(self, samples: Sequence[Sample]) -> Model:
-        """The model that answers these samples without looking at their images."""
-        ...
-
-
-@runtime_checkable
-class ReadsAhead(Model, Protocol):
-    """A model that reads pictures in the background, and knows how long it waited for them."""
-
-    @property
-    def stalled_seconds(self) -> float:
-        """In all, since the model was opened."""
-        ...
-
-
-@runtime_checkable
-class Streams(Model, Protocol):
-    """A model whose answers come piece by piece, for talking to it."""
-
-    def prepare(self) -> None:
-        """Reads what the first answer would wait for, so that what is missing shows at once."""
-        ...
-
-    def stream(self, request: Request, decoding: Decoding) -> Generator[str, None, Response]:
-        """One answer's text in pieces; returns the Response, whose text they make when joined."""
         ...
 
 

@@ -20,7 +20,7 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy")
 
 # Each layer may import itself and those before it.
 LAYERS = (
-    {"schema", "errors", "hub_cache", "tracing"},
+    {"schema", "errors", "hub_cache", "tracing", "abilities"},
     {
         *("answers", "certify", "conversation", "data", "durable", "facts", "fetch", "images"),
         *("batching", "invariance"),

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import typer
 
+from lvlm_eval.abilities import Baseline, Streams
 from lvlm_eval.commands.output import printable
 from lvlm_eval.conversation import Conversation, answer
 from lvlm_eval.errors import EvalError, TooFewAnswers, UsageError
 from lvlm_eval.images import open_rgb
 from lvlm_eval.model_spec import load_model, parse_model
-from lvlm_eval.schema import JSON, Baseline, Decoding, Image, Model, Request, Response, Streams
+from lvlm_eval.schema import JSON, Decoding, Image, Model, Request, Response
 
 HELP = """\
 /image FILE    show a further picture with the next question

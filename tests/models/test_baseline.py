@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from lvlm_eval.abilities import Baseline
 from lvlm_eval.errors import UsageError
 from lvlm_eval.models import baseline
-from lvlm_eval.schema import JSON, Baseline, Decoding, Prompt, Response, Sample
+from lvlm_eval.schema import JSON, Decoding, Prompt, Response, Sample
 
 
 def samples_of(*targets: JSON) -> list[Sample]:

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from lvlm_eval import evaluate
+from lvlm_eval.abilities import ReadsAhead
 from lvlm_eval.errors import UsageError
 from lvlm_eval.models.hf.adapter import HFModel
 from lvlm_eval.models.hf.prompts import read_picture
-from lvlm_eval.schema import Decoding, Image, Prompt, ReadsAhead, Request
+from lvlm_eval.schema import Decoding, Image, Prompt, Request
 
 from .asking import BLUE, RED, SIX, ask, open_tiny, questions
 from .conftest import Folders

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from lvlm_eval.abilities import ReadsAhead
 from lvlm_eval.errors import DataError
 from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.ahead import Ahead, Stall
 from lvlm_eval.models.moe_llava.pictures import PictureReader
-from lvlm_eval.schema import Decoding, Image, Prompt, ReadsAhead, Request
+from lvlm_eval.schema import Decoding, Image, Prompt, Request
 
 
 @pytest.fixture
