@@ -254,6 +254,8 @@ class MoELlava:
         )
         if settings.deterministic:
             make_deterministic(network)
+        else:
+            network.group_experts()
         return Engine(
             network,
             self.chat.stops,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import DecoderConfig, MoEConfig
+from .grouped import GroupedExperts, grouped
 from .layers import MLP, decoder_mlp
 
 RoutingKind = Literal["argmax", "capacity"]
@@ -174,16 +175,25 @@ class MoELayer(nn.Module):
         self.experts = nn.ModuleList(decoder_mlp(decoder) for _ in range(experts))
         self.shared: MLP | None = decoder_mlp(decoder) if config.residual else None
         self.mixer: nn.Linear | None = nn.Linear(decoder.width, 2) if config.residual else None
+        self.grouped: GroupedExperts | None = None  # the same experts, where that pays
 
     def forward(self, x: Tensor, routing: Routing) -> tuple[Tensor, RouterStats]:
         """(B, T, D) to (B, T, D), and what the router decided for the B * T tokens."""
         tokens = x.flatten(0, -2)  # (N, D)
         stats: RouterStats = self.router(tokens, routing)
-        out = self._mix(tokens, stats).view_as(x)  # (B, T, D)
+        if self.grouped is not None and routing.kind == "argmax":
+            mixed = self.grouped.mix(tokens, stats.choices, stats.weights)
+        else:
+            mixed = self._mix(tokens, stats)
+        out = mixed.view_as(x)  # (B, T, D)
         if self.shared is None or self.mixer is None:
             return out, stats
         shares: Tensor = self.mixer(x).softmax(dim=-1)  # (B, T, 2)
         return out * shares[..., :1] + self.shared(x) * shares[..., 1:], stats
+
+    def group(self) -> None:
+        """Has the experts multiplied together from now on, if they are plain layers."""
+        self.grouped = grouped([expert for expert in self.experts if isinstance(expert, MLP)])
 
     def _mix(self, tokens: Tensor, stats: RouterStats) -> Tensor:
         """(N, D): the weighted sum of each token's experts.

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from .attention import additive_mask
-from .decoder import Context, Decoder
-from .moe import ARGMAX, RouterStats, Routing
+from .decoder import Block, Context, Decoder
+from .grouped import serves
+from .moe import ARGMAX, MoELayer, RouterStats, Routing
 from .projector import Projector
 from .splice import IMAGE_TOKEN, Side, Spliced, splice
 from .vision import VisionTower
@@ -51,6 +52,13 @@ class Network(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return self.decoder.embedding.weight.dtype
+
+    def group_experts(self) -> None:
+        """Has the experts of each layer multiplied together where torch can (`grouped.py`)."""
+        if serves(self.device, self.dtype):
+            for block in self.decoder.blocks:
+                if isinstance(block, Block) and isinstance(block.mlp, MoELayer):
+                    block.mlp.group()
 
     @property
     def image_positions(self) -> int:
