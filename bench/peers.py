@@ -24,9 +24,9 @@ Answers = dict[str, tuple[int, ...]]
 Side = Callable[[Sequence[Question]], Answers]
 
 
-def ours(network: Network, new_tokens: int) -> Side:
-    """The engine with its defaults, and no stop rule."""
-    engine = Engine(network, lambda ids, stops: False)
+def ours(network: Network, new_tokens: int, budget: int = 0) -> Side:
+    """The engine with its defaults, but for the budget if one is given, and no stop rule."""
+    engine = Engine(network, lambda ids, stops: False, budget=budget)
     decoding = Decoding(max_new_tokens=new_tokens)
 
     def run(questions: Sequence[Question]) -> Answers:

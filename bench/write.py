@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench import generate, moe
+from bench import generate, memory, moe
 
 PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
 _HEAD = """\
@@ -25,7 +25,9 @@ the sides of a row took turns in one process, with the same weights, threads and
 _GENERATE = """\
 ## Answers to questions about images
 
-`python -m bench.generate`. {what}
+`python -m bench.generate`
+
+{what}
 
 A prompt is 35 tokens of system text, an image of 576, and 26 to 28 tokens of question, of which the
 first 4 begin all questions; ids and pixels are made up. Answers have exactly the length named.
@@ -42,7 +44,16 @@ same products have alone, measured in the same run (`bench/floor.py`).
 _MOE = """\
 ## The expert layer alone
 
-`python -m bench.moe`. {what}
+`python -m bench.moe`
+
+{what}
+"""
+_MEMORY = """\
+## Memory
+
+`python -m bench.memory`
+
+{what}
 """
 _GPU = """\
 ## On a GPU
@@ -63,6 +74,8 @@ def main() -> None:
         generate.report(given),
         _MOE.format(what=_sentences(moe.__doc__)),
         moe.report(given),
+        _MEMORY.format(what=_sentences(memory.__doc__)),
+        memory.report(given),
         _GPU,
     ]
     minutes = (time.perf_counter() - start) / 60
