@@ -32,7 +32,7 @@ from bench.shapes import SHAPES
 from bench.synthetic import draw
 from lvlm_eval.images import open_rgb
 from lvlm_eval.models import moe_llava
-from lvlm_eval.models.moe_llava.adapter import DTYPES, MoELlava
+from lvlm_eval.models.moe_llava.adapter import DTYPES, PLACES, MoELlava
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config import NetworkConfig
 from lvlm_eval.models.moe_llava.engine.engine import Engine
@@ -111,9 +111,12 @@ def drawn(model: MoELlava, config: NetworkConfig, given: argparse.Namespace) -> 
     start = time.perf_counter()
     device = torch.device(given.device)
     network = draw(build_empty(config), DTYPES[given.dtype], device).eval()
+    network.group_experts()
     settle(given.device)
     print(f"weights drawn in {time.perf_counter() - start:.1f} s")
-    return Engine(network, lambda ids, stops: False)
+    # questions come with their pixels: no more of them are looked at than images are read ahead
+    window = _AHEAD * _QUESTIONS
+    return Engine(network, lambda ids, stops: False, batch=PLACES["cuda"], window=window)
 
 
 def run(

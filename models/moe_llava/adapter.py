@@ -29,6 +29,7 @@ from .tokenizer import Tokenizer, read_tokenizer
 from .unchanged import check_unchanged
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+PLACES = {"cpu": 64, "cuda": 512}  # sequences at once by the device's type; 64 for others
 AS_CONFIGURED = ImageSettings()
 
 
@@ -78,9 +79,9 @@ def choose_settings(
         raise UsageError(f"unknown routing {routing!r}; there are {kinds}")
     if routing_seed and routing != "sampled":
         raise UsageError(f"routing_seed={routing_seed} is read by routing=sampled alone; add that")
-    if batch < 1:
-        raise UsageError(f"batch must be at least 1, got {batch}")
-    batch = 1 if routing == "capacity" else batch
+    if batch < 0:
+        raise UsageError(f"batch must be at least 1, or 0 for the device's own, got {batch}")
+    batch = 1 if routing == "capacity" else batch or PLACES.get(kind, PLACES["cpu"])
     return Settings(device, dtype, cast("EngineRouting", routing), batch, routing_seed)
 
 

@@ -26,12 +26,14 @@ class Encoded:
     """A question as symbols. ends: positions before each symbol, and of all of them.
 
     scaled: whether the language model's factor applies to its vectors (`Decoder.embed`).
+    arrival: how many questions came before it.
     """
 
     question: Question
     symbols: Symbols
     ends: tuple[int, ...]
     scaled: bool
+    arrival: int
 
     @property
     def length(self) -> int:
@@ -55,7 +57,7 @@ class Alphabet:
         self._trained = config.long.trained if grows else None
         self._symbols: dict[tuple[str, int], int] = {}  # a picture's key and positions
         self._pictures: dict[int, tuple[str, int]] = {}  # the inverse
-        self._given = 2
+        self._given, self._seen = 2, 0
 
     def encode(self, question: Question) -> Encoded:
         """The question as symbols, cut from the right where it is too long."""
@@ -74,7 +76,9 @@ class Alphabet:
             symbols.append(token)
             ends.append(ends[-1] + self.size(token))
         scaled = self._factor and not question.pictures
-        return Encoded(question, (self._mark(scaled, ends[-1]), *symbols), (0, *ends), scaled)
+        opened = (self._mark(scaled, ends[-1]), *symbols)
+        self._seen += 1
+        return Encoded(question, opened, (0, *ends), scaled, self._seen - 1)
 
     def size(self, symbol: int) -> int:
         """How many positions the symbol takes."""

@@ -79,6 +79,7 @@ class Waiting:
         self._more = len(fresh) == count
         begun = [line for line in self._lines if line.trunk is not None]
         rest = [one for line in self._lines if line.trunk is None for one in line.waiting]
+        rest.sort(key=lambda one: one.arrival)  # or some would be passed by for ever
         self._lines = deque([*begun, *self._grouped([*rest, *fresh])])
 
     def _grouped(self, questions: Sequence[Encoded]) -> list[Line]:

@@ -159,7 +159,7 @@ def test_opening_reads_no_weights(golden: Path, monkeypatch: pytest.MonkeyPatch)
         ({"device": "tpu9"}, "unknown device 'tpu9'"),
         ({"dtype": "int3"}, "unknown dtype 'int3'; there are auto, float32"),
         ({"routing": "random"}, "unknown routing 'random'; there are argmax, capacity, sampled"),
-        ({"batch": 0}, "batch must be at least 1"),
+        ({"batch": -1}, "batch must be at least 1"),
         ({"batch_tokens": -1}, "batch_tokens must be 0"),
     ],
 )
