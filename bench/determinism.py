@@ -44,9 +44,7 @@ def main() -> None:
         for name, network in networks.items()
         for load in (Load(given.images, questions, new) for questions, new in SHAPES)
     ]
-    print(
-        f"{machine()}. {given.dtype}, {given.images} images, CPU seconds, medians of {given.repeats}.\n"
-    )
+    print(f"{machine()}. {given.dtype}, {given.images} images, medians of {given.repeats}.\n")
     header = ("load", PLAIN, FIXED, "ratio", "changed", f"{FIXED}: changed")
     print(table(header, rows))
 
