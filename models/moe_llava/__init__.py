@@ -50,19 +50,20 @@ def load(
 ) -> MoELlava:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
 
-    device: auto (a GPU if there is one), cpu, cuda, cuda:1. dtype: auto (bfloat16 on a GPU,
-    float32 on the CPU), float32, bfloat16, float16. routing: argmax, capacity (as DeepSpeed
-    0.9.5, tokens dropped), sampled (its noisy second expert, seeded by routing_seed and by nothing
-    else). conversation: a template of chat.py; by default the backbone's. batch: questions at
-    once, at most; 0: 64 on a CPU, 512 on a GPU. batch_tokens: positions whose keys and values are
-    kept at once; 0: what fits into half of the free memory. reuse: whether what questions share
-    (pictures, the beginning of prompts) is computed once. towers: a folder with image towers by
-    their hub names. quant: none, int8, int4 (on a GPU): the decoder's linear layers in fewer bits.
+    device: auto (a GPU if there is one), cpu, cuda, cuda:1. dtype: auto (bfloat16 on a GPU, float32
+    on the CPU), float32, bfloat16, float16. routing: argmax, capacity (as DeepSpeed 0.9.5, tokens
+    dropped), sampled (its noisy second expert, seeded by routing_seed and by nothing else).
+    conversation: a template of chat.py; by default the backbone's. batch: questions at once, at
+    most; 0: 64 on a CPU, 512 on a GPU. batch_tokens: positions whose keys and values are kept at
+    once; 0: what fits into half of the free memory. reuse: whether what questions share (pictures,
+    the beginning of prompts) is computed once. towers: a folder with image towers by their hub
+    names. quant: none, int8, int4 (on a GPU): the decoder's linear layers in fewer bits.
     preprocess: auto (pictures are padded to squares where config.json says so), pad, square
-    (never), original (as LLaVA's own script for the benchmark does). select_feature: auto (config.json's), patch,
-    cls_patch (which keeps the patch that SigLIP loses with `patch`). deterministic: numerics that
-    do not depend on what is computed together, slower (docs/determinism.md). base: the model under
-    a folder that holds a projector or a LoRA adapter only. Raises CheckpointError, UsageError.
+    (never), original (as LLaVA's own script for the benchmark does). select_feature: auto
+    (config.json's), patch, cls_patch (which keeps the patch that SigLIP loses with `patch`).
+    deterministic: numerics that do not depend on what is computed together, slower
+    (docs/determinism.md). base: the model under a folder that holds a projector or a LoRA adapter
+    only. Raises CheckpointError, UsageError.
     """
     from .adapter import choose_settings, open_model
     from .chat import known_conversation
