@@ -9,11 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from lvlm_eval.batching import common
 from lvlm_eval.models.moe_llava.backbones import FAMILIES as KNOWN
 from lvlm_eval.models.moe_llava.decoder import Context
+from lvlm_eval.models.moe_llava.engine.block import Block
 from lvlm_eval.models.moe_llava.engine.engine import Engine
+from lvlm_eval.models.moe_llava.engine.packed import step
+from lvlm_eval.models.moe_llava.engine.plain import Plain
+from lvlm_eval.models.moe_llava.engine.prompt import Alphabet, Encoded, embed
 from lvlm_eval.models.moe_llava.engine.runner import decode, prefill
 from lvlm_eval.models.moe_llava.engine.sequence import Picture, Question
+from lvlm_eval.models.moe_llava.engine.trunk import Stem, Trunk
+from lvlm_eval.models.moe_llava.engine.trunk import prefill as prefill_trunk
 from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN, Side, Spliced
 from lvlm_eval.schema import Decoding
@@ -79,6 +86,60 @@ def test_a_batch_answers_as_each_question_by_itself(case: str) -> None:
     for row in range(4):
         single, _ = prefill(network, spliced(network, [row]), "argmax")
         assert_close(logits[row], single[0])
+
+
+SHARING = [
+    Question(f"{n}/{turn}", (3, 4, IMAGE_TOKEN, *range(5, 6 + turn), 20 + turn), (picture,))
+    for turn in range(3)
+    for n, picture in enumerate((FIRST, Picture("1", PIXELS[1])))
+] + [Question(f"text {n}", (3, 9, 10, 11, 12, 13, 14, 15, n)) for n in (30, 31)]
+
+
+@every_length
+def test_what_prompts_share_changes_no_answer(case: str) -> None:
+    network = make(case)
+    plain = Plain(network, never, "argmax").steps(SHARING, GREEDY)
+    expected = {f.question_id: f.new_token_ids for step in plain for _, f in step if f}
+    for budget, batch in ((0, 64), (40, 64), (0, 2)):
+        engine = Engine(network, never, budget=budget, batch=batch)
+        found = {one.question_id: one.new_token_ids for one in engine.run(SHARING, GREEDY)}
+        assert found == expected
+
+
+@torch.inference_mode()
+@every_length
+def test_logits_behind_a_shared_beginning_are_those_of_whole_prompts(case: str) -> None:
+    network = make(case)
+    alphabet = Alphabet(network, None)
+    one, two = (alphabet.encode(question) for question in (SHARING[0], SHARING[4]))
+    features = {"0": network.image_features(PIXELS[:1])[0]}
+    alone = common(one.symbols, two.symbols) == 0  # beyond the trained length nothing is shared
+    assert alone == (case in LONG)
+    for shared in () if alone else (2, 4):  # a stem within the text, and behind the picture
+        stem = make_trunk(network, alphabet, one, 2, features, None)
+        trunk = make_trunk(network, alphabet, one, shared, features, Stem(stem, stem.length))
+        block = Block(
+            trunk, [q.length - trunk.length for q in (one, two)], 6, network.decoder.config
+        )
+        rest = [(q.symbols[shared:], q.scaled) for q in (one, two)]
+        logits = step(network, [block], embed(network, alphabet, rest, features))
+        for row, question in zip(logits, (SHARING[0], SHARING[4]), strict=True):
+            whole = network.join([torch.tensor(question.token_ids)], [features["0"]]).embeds
+            assert_close(row, network(whole).logits[0, -1])
+
+
+def make_trunk(
+    network: Network,
+    alphabet: Alphabet,
+    one: Encoded,
+    end: int,
+    features: dict[str, Tensor],
+    stem: Stem | None,
+) -> Trunk:
+    """The trunk of a prompt's first symbols, behind the stem."""
+    start = len(stem.trunk.symbols) if stem else 0
+    embeds = embed(network, alphabet, [(one.symbols[start:end], one.scaled)], features)
+    return prefill_trunk(network, one.symbols[:end], embeds, one.length, stem)
 
 
 @torch.inference_mode()
