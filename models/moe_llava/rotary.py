@@ -80,4 +80,4 @@ def rotate(x: Tensor, by: Rotation) -> Tensor:
     turned, rest = x[..., :width], x[..., width:]
     low, high = turned.chunk(2, dim=-1)
     turned = turned * cosines + torch.cat((-high, low), dim=-1) * sines
-    return torch.cat((turned, rest), dim=-1)
+    return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned
