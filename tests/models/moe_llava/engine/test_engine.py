@@ -107,7 +107,7 @@ def test_each_distinct_picture_of_a_batch_is_encoded_once(
 
     monkeypatch.setattr(Network, "image_features", counted)
     answers(Engine(network, never), questions, Decoding(max_new_tokens=1))
-    assert seen == [2]
+    assert sum(seen) == 2
 
 
 def test_questions_without_pictures_do_not_touch_the_tower(
