@@ -22,7 +22,17 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "scipy")
 LAYERS = (
     {"schema", "errors", "hub_cache", "tracing", "abilities"},
     {
-        *("answers", "certify", "conversation", "data", "durable", "facts", "fetch", "images"),
+        *(
+            "answers",
+            "certify",
+            "conversation",
+            "data",
+            "devices",
+            "durable",
+            "facts",
+            "fetch",
+            "images",
+        ),
         *("batching", "invariance"),
         *("metrics", "predictions", "prompts", "questions", "stats", "store", "task_store"),
         "weights_digest",

@@ -12,6 +12,7 @@ from typing import Literal, cast, get_args
 
 import torch
 
+from lvlm_eval.devices import choose_device
 from lvlm_eval.errors import UsageError
 from lvlm_eval.schema import Decoding, Request, Response
 
@@ -42,18 +43,7 @@ class Settings:
 
 def choose_settings(device: str, dtype: str, batch: int, reuse: str, attention: str) -> Settings:
     """The settings, device and dtype decided; UsageError for what does not exist."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise UsageError(f"unknown device {device!r}; try cpu, cuda or cuda:1") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device {device!r} was asked for, but torch sees no GPU here")
-    if dtype == "auto":
-        dtype = "bfloat16" if kind == "cuda" else "float32"
-    if dtype not in DTYPES:
-        raise UsageError(f"unknown dtype {dtype!r}; there are auto, {', '.join(DTYPES)}")
+    device, dtype = choose_device(device, dtype, gpu=torch.cuda.is_available())
     if batch < 1:
         raise UsageError(f"batch must be at least 1, got {batch}")
     for name, value, kinds in (("reuse", reuse, Reuse), ("attention", attention, Attention)):

@@ -10,6 +10,7 @@ from typing import cast, get_args
 
 import torch
 
+from lvlm_eval.devices import choose_device
 from lvlm_eval.errors import UsageError
 from lvlm_eval.schema import Decoding, Request, Response
 from lvlm_eval.tracing import Rival, Traced
@@ -59,21 +60,10 @@ def choose_settings(
 ) -> Settings:
     """The settings with every "auto" decided; UsageError for what does not exist.
 
-    auto: the GPU if there is one, in bfloat16; else the CPU in float32. Under capacity routing
-    tokens that share a forward compete, so questions are then asked one at a time.
+    Under capacity routing tokens that share a forward compete, so questions are then asked one
+    at a time.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise UsageError(f"unknown device {device!r}; try cpu, cuda or cuda:1") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device {device!r} was asked for, but torch sees no GPU here")
-    if dtype == "auto":
-        dtype = "bfloat16" if kind == "cuda" else "float32"
-    if dtype not in DTYPES:
-        raise UsageError(f"unknown dtype {dtype!r}; there are auto, {', '.join(DTYPES)}")
+    device, dtype = choose_device(device, dtype, gpu=torch.cuda.is_available())
     if routing not in get_args(EngineRouting):
         kinds = ", ".join(get_args(EngineRouting))
         raise UsageError(f"unknown routing {routing!r}; there are {kinds}")
@@ -81,7 +71,7 @@ def choose_settings(
         raise UsageError(f"routing_seed={routing_seed} is read by routing=sampled alone; add that")
     if batch < 0:
         raise UsageError(f"batch must be at least 1, or 0 for the device's own, got {batch}")
-    batch = 1 if routing == "capacity" else batch or PLACES.get(kind, PLACES["cpu"])
+    batch = 1 if routing == "capacity" else batch or PLACES[torch.device(device).type]
     return Settings(device, dtype, cast("EngineRouting", routing), batch, routing_seed)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lvlm_eval.cli import main
 from lvlm_eval.evaluation import Candidate, Plan
 from lvlm_eval.model_spec import parse_model
 from lvlm_eval.plugins import select_tasks
@@ -16,6 +17,7 @@ PLUGINS = Path(__file__).parents[1] / "data" / "plugins"
 FILES = (PLUGINS / "tiny.py", PLUGINS / "parrot.py")
 
 MakePlan = Callable[..., Plan]
+Call = Callable[..., tuple[int, str, str]]
 
 
 def write_tiny(root: Path, images: int = 10, questions: int = 3) -> Path:
@@ -31,6 +33,28 @@ def write_tiny(root: Path, images: int = 10, questions: int = 3) -> Path:
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (root / "tiny" / "questions.jsonl").write_text(lines)
     return root
+
+
+@pytest.fixture
+def call(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Call:
+    """The program, as typed in an empty folder: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("LVLM_EVAL_DATA", raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = 0
+        try:
+            main(list(arguments))
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture

@@ -8,34 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lvlm_eval.cli import main
-
 PLUGINS = Path(__file__).parents[1] / "data" / "plugins"
 PLUGIN_OPTIONS = ("--plugin", str(PLUGINS / "tiny.py"), "--plugin", str(PLUGINS / "parrot.py"))
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Call:
-    """The program, as typed in an empty folder: exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("LVLM_EVAL_DATA", raising=False)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = 0
-        try:
-            main(list(arguments))
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

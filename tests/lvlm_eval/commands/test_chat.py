@@ -27,20 +27,14 @@ Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+def say(call: Say, monkeypatch: pytest.MonkeyPatch) -> Say:
     """The chat with these arguments and this standard input: exit code, output, errors."""
     monkeypatch.delenv("RANK", raising=False)
 
     def run(*arguments: str, lines: str | bytes) -> tuple[int, str, str]:
         data = lines.encode() if isinstance(lines, str) else lines
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
-        code = 0
-        try:
-            main(["chat", *arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return call("chat", *arguments)
 
     return run
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-
-from lvlm_eval.cli import main
 
 PLUGINS = Path(__file__).parents[2] / "data" / "plugins"
 FILES = ("--plugin", str(PLUGINS / "tiny.py"), "--plugin", str(PLUGINS / "gossip.py"))
@@ -17,23 +16,9 @@ Doctor = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def doctor(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Doctor:
+def doctor(call: Doctor) -> Doctor:
     """`lvlm-eval doctor` with these arguments: exit code, output, errors."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("LVLM_EVAL_DATA", raising=False)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main(["doctor", *arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return partial(call, "doctor")
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from lvlm_eval.cli import main
 from lvlm_eval.hub_cache import cached_snapshot
 
 from .conftest import MODEL, TOWER
@@ -18,33 +18,25 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(cache: Path, capsys: pytest.CaptureFixture[str], pauses: list[float]) -> Call:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main(["fetch", *arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+def fetch(call: Call, cache: Path, pauses: list[float]) -> Call:
+    """`lvlm-eval fetch` with these arguments: exit code, output, errors."""
+    return partial(call, "fetch")
 
 
-def test_it_says_what_is_where_and_is_silent_on_a_piped_stderr(call: Call, cache: Path) -> None:
-    code, out, err = call(f"moe_llava:{MODEL},dtype=float32")
+def test_it_says_what_is_where_and_is_silent_on_a_piped_stderr(fetch: Call, cache: Path) -> None:
+    code, out, err = fetch(f"moe_llava:{MODEL},dtype=float32")
     assert (code, err) == (0, "")
     assert f"{MODEL}: revision {COMMIT}\n  8 files, 730 kB, 730 kB of it new, in {cache}" in out
     assert f"{TOWER}, the image tower of {MODEL}: revision" in out
 
 
-def test_a_dry_run_writes_nothing_and_lists_all(call: Call, cache: Path) -> None:
-    code, out, _ = call(MODEL, "--dry-run")
+def test_a_dry_run_writes_nothing_and_lists_all(fetch: Call, cache: Path) -> None:
+    code, out, _ = fetch(MODEL, "--dry-run")
     assert code == 0
     assert "to fetch    719 kB  model.safetensors" in out
     assert "optimizer.pt" not in out
     assert not cache.exists()
-    code, out, _ = call(MODEL, "--json")
+    code, out, _ = fetch(MODEL, "--json")
     model, tower = json.loads(out)["models"]
     assert (model["name"], model["revision"], tower["tower_of"]) == (MODEL, COMMIT, MODEL)
     assert Path(model["folder"], "config.json").is_file()
@@ -52,10 +44,10 @@ def test_a_dry_run_writes_nothing_and_lists_all(call: Call, cache: Path) -> None
 
 
 def test_modelscope_fills_the_same_cache(
-    call: Call, hub: Hub, golden: Path, caplog: pytest.LogCaptureFixture
+    fetch: Call, hub: Hub, golden: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.break_after["model.safetensors"] = [1000]
-    code, _, err = call(MODEL, "--from", "modelscope")
+    code, _, err = fetch(MODEL, "--from", "modelscope")
     assert code == 0, err
     assert "trying again in 1 s" in caplog.text
     folder = cached_snapshot(MODEL)
@@ -81,44 +73,44 @@ def test_modelscope_fills_the_same_cache(
     ],
 )
 def test_what_cannot_be_fetched_is_one_line_and_exit_code_2(
-    call: Call, arguments: tuple[str, ...], words: tuple[str, ...]
+    fetch: Call, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    code, _, err = call(*arguments)
+    code, _, err = fetch(*arguments)
     assert code == 2
     assert len(err.splitlines()) == 1
     assert all(word in err for word in words), err
 
 
 def test_ctrl_c_keeps_what_came_and_says_so(
-    call: Call, cache: Path, monkeypatch: pytest.MonkeyPatch
+    fetch: Call, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(self: Path, *arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("lvlm_eval.fetch.snapshot.Snapshot.place", interrupted)
-        code, _, err = call(MODEL)
+        code, _, err = fetch(MODEL)
     assert (code, err) == (130, "stopped; what is done is kept, the same command goes on\n")
     assert len(list(cache.glob("*/blobs/*.incomplete"))) == 1
     assert cached_snapshot(MODEL) is None
-    assert call(MODEL)[0] == 0
+    assert fetch(MODEL)[0] == 0
     assert cached_snapshot(MODEL) is not None
 
 
 def test_gated_models_offline_mode_and_broken_hubs(
-    call: Call, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    fetch: Call, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.gated.add(MODEL)
-    code, _, err = call(MODEL)
+    code, _, err = fetch(MODEL)
     assert (code, "someone/phi is gated: accept its conditions at" in err) == (2, True)
     hub.gated.clear()
     hub.status["model.safetensors"] = [503] * 9
-    code, _, err = call(MODEL)
+    code, _, err = fetch(MODEL)
     assert (code, "the same command goes on" in err) == (3, True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    code, _, err = call(MODEL)
+    code, _, err = fetch(MODEL)
     assert (code, "HF_HUB_OFFLINE is set" in err) == (2, True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    code, _, err = call(MODEL)
+    code, _, err = fetch(MODEL)
     assert (code, "no answer from 127.0.0.1:9" in err) == (2, True)
