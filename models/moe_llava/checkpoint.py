@@ -109,7 +109,8 @@ class Checkpoint:
         network, place = build_empty(self.network_config(vocab_size)), torch.device(device)
         planned = self.plan(network)
         needed = bytes_needed(network, dtype, itemsize(quant))
-        check_fits(needed, str(dtype).removeprefix("torch."), place, str(self.folder))
+        kind, small = str(dtype).removeprefix("torch."), quant != "none"
+        check_fits(needed, kind, place, str(self.folder), quantised=small)
         network.mapped = fill(network, planned, dtype, place, quantiser(quant))
         check_unchanged(self.stamps)
         network = network.eval().to(device)

@@ -101,6 +101,8 @@ def _rank_and_scale(config: Fields) -> tuple[int, float]:
             "with peft and give the merged model"
         )
     rank, alpha = config.integer("r"), config.number("lora_alpha")
+    if rank < 1:
+        raise CheckpointError(f"{config.origin}: 'r', the rank, must be at least 1, got {rank}")
     return rank, alpha / (rank**0.5 if config.flag("use_rslora") else rank)
 
 

@@ -48,14 +48,20 @@ def bytes_free(device: torch.device) -> int:
     return free if left is None else min(free, left)
 
 
-def check_fits(needed: int, dtype: str, device: torch.device, origin: str) -> None:
-    """CheckpointError with the figures where the weights, with the margin, are too many."""
+def check_fits(
+    needed: int, dtype: str, device: torch.device, origin: str, *, quantised: bool = False
+) -> None:
+    """CheckpointError with the figures where the weights, with the margin, are too many.
+
+    quantised: they are counted so already, so quantising is no advice any more.
+    """
     free = bytes_free(device)
     wanted = int(needed * (1 + MARGIN))
     if wanted <= free:
         return
     smaller = [] if dtype in ("bfloat16", "float16") else ["dtype=bfloat16"]
-    advice = " or ".join([*smaller, "quant=int8", "a machine with more"])
+    smaller += [] if quantised else ["quant=int8"]
+    advice = " or ".join([*smaller, "a machine with more"])
     raise CheckpointError(
         f"{origin}: needs {_gigabytes(wanted)} as {dtype} ({_gigabytes(needed)} of weights and a "
         f"tenth more to run), {_gigabytes(free)} are free on {device}; use {advice}"

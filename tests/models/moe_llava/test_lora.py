@@ -96,6 +96,7 @@ def test_a_fused_weights_delta_is_split_by_rows(tmp_path: Path) -> None:
         ({"rank_pattern": {"fc1": 8}}, "rank_pattern is"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa'"),
         ({"peft_type": "IA3"}, "peft_type 'IA3' is not read"),
+        ({"r": 0}, "'r', the rank, must be at least 1, got 0"),
         ({"r": 3}, r"matrices of model\.layers\.0\.mlp\.fc1 are not of rank 3"),
     ],
 )

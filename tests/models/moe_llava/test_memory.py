@@ -48,6 +48,8 @@ def test_too_little_memory_is_said_with_both_figures(monkeypatch: pytest.MonkeyP
     )
     with pytest.raises(CheckpointError, match="cpu; use quant=int8 or a machine"):
         check_fits(20 * 10**9, "bfloat16", CPU, "here")
+    with pytest.raises(CheckpointError, match="cpu; use a machine with more"):
+        check_fits(20 * 10**9, "bfloat16", CPU, "here", quantised=True)
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused_unread(
