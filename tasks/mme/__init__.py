@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lvlm_eval import facts
-from lvlm_eval.answers import first_yes_no, yes_no_in_four_characters
+from lvlm_eval.answers.yes_no import first_yes_no, yes_no_in_four_characters
 from lvlm_eval.data import unique
 from lvlm_eval.metrics import or_zero, per_item, ratio
 from lvlm_eval.schema import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lvlm_eval import facts
-from lvlm_eval.answers import only_yes_or_no, yes_no_in_four_characters
+from lvlm_eval.answers.yes_no import only_yes_or_no, yes_no_in_four_characters
 from lvlm_eval.schema import JSON, Record, Response, Sample, Score, Scorer
 
 from .files import CATEGORIES

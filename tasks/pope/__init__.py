@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from lvlm_eval import facts
-from lvlm_eval.answers import yes_no_in_first_sentence
+from lvlm_eval.answers.yes_no import yes_no_in_first_sentence
 from lvlm_eval.data import unique
 from lvlm_eval.metrics import add_up, binary, or_none, outcome, per_item
 from lvlm_eval.schema import (

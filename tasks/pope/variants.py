@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from lvlm_eval import facts
-from lvlm_eval.answers import only_yes_or_no
+from lvlm_eval.answers.yes_no import only_yes_or_no
 from lvlm_eval.metrics import add_up, binary, harmonic_mean, or_zero, outcome, per_item, ratio
 from lvlm_eval.schema import JSON, Record, Response, Sample, Score, Scorer, Tally
 

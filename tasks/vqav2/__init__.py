@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvlm_eval import facts
-from lvlm_eval.answers import as_compared, eval_ai_answer
+from lvlm_eval.answers.phrases import as_compared, eval_ai_answer
 from lvlm_eval.data import unique
 from lvlm_eval.metrics import half_up, or_none, ratio, tally_values, totals, vqa_accuracy
 from lvlm_eval.schema import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lvlm_eval import facts
-from lvlm_eval.answers import EVAL_AI, VLMEVALKIT, MarkRules, normalise_phrase, one_line
+from lvlm_eval.answers.phrases import EVAL_AI, VLMEVALKIT, MarkRules, normalise_phrase, one_line
 from lvlm_eval.metrics import (
     means,
     or_none,

@@ -6,19 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvlm_eval.answers import (
+from lvlm_eval.answers.phrases import (
     CONTRACTIONS,
     EVAL_AI,
     VLMEVALKIT,
     VQA_OFFICIAL,
     as_compared,
     eval_ai_answer,
-    first_yes_no,
     normalise_phrase,
     normalise_words,
     one_line,
-    only_yes_or_no,
     strip_marks,
+)
+from lvlm_eval.answers.yes_no import (
+    first_yes_no,
+    only_yes_or_no,
     yes_no_in_first_sentence,
     yes_no_in_four_characters,
 )
