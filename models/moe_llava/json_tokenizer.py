@@ -22,6 +22,7 @@ from lvlm_eval.errors import CheckpointError
 from .codegen import clean_up
 from .fields import Fields
 from .rank_file import PATTERN
+from .special_tokens import AddedToken as Token
 from .special_tokens import added_tokens, special_names
 
 
@@ -73,7 +74,7 @@ def read_bpe_files(folder: Path, config: Fields, kind: str) -> JsonTokenizer:
         backend.normalizer = NFC()
     backend.pre_tokenizer = _splitting(kind)
     backend.decoder = ByteDecoder()
-    for token in added_tokens(folder, config):
+    for token in _found_first(folder, config, backend):
         added = AddedToken(
             token.text,
             lstrip=token.left,
@@ -88,6 +89,20 @@ def read_bpe_files(folder: Path, config: Fields, kind: str) -> JsonTokenizer:
                 f"but {backend.token_to_id(token.text)} is its place after those before it"
             )
     return _described(folder, config, kind, backend)
+
+
+def _found_first(folder: Path, config: Fields, backend: Backend) -> list[Token]:
+    """The added tokens, and those that have a role though the vocabulary alone has them.
+
+    The classes cut both out of a text before it is split: a bare vocab.json may hold
+    "<|endoftext|>" that nothing but pad_token names.
+    """
+    listed = added_tokens(folder, config)
+    known = {token.text for token in listed}
+    roles = dict.fromkeys(special_names(folder, config).values())
+    ids = {name: backend.token_to_id(name) for name in roles if name not in known}
+    named = [Token(name, id_, special=True) for name, id_ in ids.items() if id_ is not None]
+    return [*named, *listed]
 
 
 def _splitting(kind: str) -> PreTokenizer:

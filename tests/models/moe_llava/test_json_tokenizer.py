@@ -95,6 +95,8 @@ def test_qwen2s_files_give_the_ids_of_its_class(folders: Path) -> None:
         assert tokenizer.encode(text) == fast(folder)(text)
 
     check()
+    for text in ("<|endoftext|>", "one <|endoftext|> two", "é<|im_start|><|endoftext|>\n"):
+        assert tokenizer.encode(text) == fast(folder)(text)
     assert (tokenizer.kind, tokenizer.add_bos, tokenizer.bos) == ("Qwen2Tokenizer", False, None)
     ids = tokenizer.encode("one<|im_end|>")
     assert ids[-1] == tokenizer.eos == tokenizer.size - 1
