@@ -19,6 +19,7 @@ import typer
 
 from lvlm_eval.commands.doctor_options import doctor
 from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, Tasks, cache_folder
+from lvlm_eval.commands.server_options import record
 from lvlm_eval.errors import EvalError, UsageError
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(doctor, name="doctor", rich_help_panel=None)
+app.command()(record)
 
 LocalRank = Annotated[int | None, typer.Option("--local-rank", hidden=True)]
 

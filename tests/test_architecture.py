@@ -46,6 +46,7 @@ LAYERS = (
         "predictions",
         "prompts",
         "questions",
+        "server_figures",
         "stats",
         "store",
         "task_store",
@@ -162,7 +163,7 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
-    ("chat",), ("convert",), ("doctor",), ("doctor", "parity"),
+    ("chat",), ("convert",), ("record",), ("doctor",), ("doctor", "parity"),
     ("doctor", "batch"), ("doctor", "determinism"),
 )  # fmt: skip
 
