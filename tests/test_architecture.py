@@ -39,6 +39,7 @@ LAYERS = (
         "devices",
         "durable",
         "facts",
+        "families",
         "fetch",
         "images",
         "invariance",
