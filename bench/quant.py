@@ -30,7 +30,7 @@ from lvlm_eval.plugins import select_tasks
 from lvlm_eval.questions import Questions, choose
 from lvlm_eval.run import mark
 from lvlm_eval.schema import Estimate, Sample
-from lvlm_eval.stats import paired_difference
+from lvlm_eval.stats import paired_difference, scaled
 from lvlm_eval.task_store import ScoreLine
 
 ALLOWED = 2.0  # points of a hundred
@@ -148,8 +148,7 @@ def _row(questions: Questions, plain: Side, small: Side) -> Row:
     scorer = questions.task.scorer
     one, other = ([line.tally for line in s.lines if line.tally] for s in (small, plain))
     found = paired_difference(one, other, scorer.finish)[scorer.headline]
-    ends = (found.value, found.low, found.high)
-    in_unit = Estimate(*(None if end is None else end * scorer.scale for end in ends))
+    in_unit = scaled(found, scorer.scale)
     texts = sum(plain.texts[question] != text for question, text in small.texts.items())
     marks = sum(a.values != b.values for a, b in zip(plain.lines, small.lines, strict=True))
     return Row(questions.task.name, plain, small, in_unit, texts, marks)

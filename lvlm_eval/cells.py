@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvlm_eval.schema import Cell, Estimate, Summary
+from lvlm_eval.stats import caveats, scaled
 from lvlm_eval.tables import figure
 
 LENIENT_GAP = 0.5  # points between the official and the lenient reading; beyond, a note says so
@@ -13,7 +14,8 @@ LENIENT_GAP = 0.5  # points between the official and the lenient reading; beyond
 def cell_of(summary: Summary, metric: str) -> Cell:
     """The metric in the paper's unit; without value where this data could not give it."""
     estimate = in_paper_unit(summary, metric)
-    notes = [*_coverage(summary), *_reading(summary, metric, estimate), *_interval(estimate)]
+    doubts = caveats(estimate, summary.clusters)
+    notes = [*_coverage(summary), *_reading(summary, metric, estimate), *doubts]
     return Cell(
         estimate.value,
         estimate.low,
@@ -26,12 +28,7 @@ def cell_of(summary: Summary, metric: str) -> Cell:
 
 def in_paper_unit(summary: Summary, metric: str) -> Estimate:
     """The metric on the scale that papers print."""
-    found = summary.metrics.get(metric, Estimate(None, None, None))
-    value, low, high = (
-        None if figure is None else figure * summary.scale
-        for figure in (found.value, found.low, found.high)
-    )
-    return Estimate(value, low, high)
+    return scaled(summary.metrics.get(metric, Estimate(None, None, None)), summary.scale)
 
 
 def beside(summary: Summary, estimate: Estimate) -> Cell:
@@ -77,13 +74,3 @@ def _reading(summary: Summary, metric: str, official: Estimate) -> Iterator[str]
     gap = lenient - official.value
     if abs(gap) > LENIENT_GAP:
         yield f"the official reader is strict here: a lenient one gives {lenient:.1f} ({gap:+.1f})"
-
-
-def _interval(estimate: Estimate) -> Iterator[str]:
-    """Where the interval says less than it seems to."""
-    if estimate.value is None:
-        return
-    if estimate.low is None:
-        yield "no interval: the figure rests on a single cluster"
-    elif estimate.low == estimate.high:
-        yield "an interval of no width: all clusters agree, which is no proof of certainty"

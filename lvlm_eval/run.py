@@ -133,6 +133,9 @@ def mark(
         unjudged=len(answered) - len(marked),
         cut=sum(response.finish == "length" for _, response in answered),
         certified=task.assurance,
+        clusters=len(clusters),
+        worst=task.scorer.worst,
+        best=task.scorer.best,
     )
     return list(_score_lines(records, clusters, tallies)), summary
 

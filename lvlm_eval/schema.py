@@ -197,6 +197,8 @@ class Scorer:
     official: all records of a task to the figures in the exact form of the code that the
               variant is named after; certificates compare it leaf by leaf.
     why:      in what the rule differs from the headline's, in one sentence.
+    worst, best: the ends of the headline's scale in the paper's unit (MME's perception: 0 and
+              2000); best is the smaller one where less is better.
     """
 
     score: Callable[[Sample, Response], Score]
@@ -206,6 +208,8 @@ class Scorer:
     official: Callable[[Sequence[Record]], dict[str, JSON]]
     scale: float = 1.0
     why: str = ""
+    worst: float = 0.0
+    best: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +296,15 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric with its 95 % interval, in the stored unit; None where it has no value."""
+    """A metric with its 95 % interval, in the stored unit; None where it has no value.
+
+    undefined: resamples in which the metric has no value; the interval is of the others.
+    """
 
     value: float | None
     low: float | None
     high: float | None
+    undefined: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +317,8 @@ class Summary:
     headline: a key of metrics; scale: factor to the paper's unit; shown: metrics to print.
     variants: other scorers' headline figures, already in the paper's unit, with the reason.
     absent: metrics that this copy of the data could not give.
+    clusters: of the marked answers; few make intervals too narrow. worst, best: the ends of
+    the headline's scale in the paper's unit.
     """
 
     task: str
@@ -328,6 +338,9 @@ class Summary:
     unjudged: int
     cut: int
     certified: Assurance
+    clusters: int = 0
+    worst: float = 0.0
+    best: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)

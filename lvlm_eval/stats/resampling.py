@@ -2,7 +2,7 @@
 
 Questions on one image stand or fall together, so whole clusters are drawn, never questions.
 Knows tallies (the sums of one cluster) and a function that turns summed tallies into
-metrics; knows no task. `docs/statistics.md` says why it is done this way.
+metrics; knows no task.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 REPLICATES = 1000
+FEW_CLUSTERS = 50  # below, a percentile interval is noticeably too narrow
 # One cluster of many is left out of a replicate with probability 1/e = 0.37, two are with
 # 0.14: a metric that lacks a value more often than this rests on a single cluster.
 MOST_WITHOUT_VALUE = 0.25
@@ -69,9 +70,9 @@ def bootstrap(
     """Each metric of the summed tallies with its percentile interval over resampled clusters.
 
     A key absent from a tally counts as 0. `finish` gives NaN where a metric has no value; at
-    the point that makes an estimate without value, in a replicate it is left out. There is no
-    interval where a metric rests on one cluster. The result depends on the seed and on the
-    clusters, not on their order. Raises EvalError where there is nothing to sum.
+    the point that makes an estimate without value, in a replicate it is left out and counted.
+    There is no interval where a metric rests on one cluster. The result depends on the seed and
+    on the clusters, not on their order. Raises EvalError where there is nothing to sum.
     Efron & Tibshirani 1993, section 13.3, with clusters as the units drawn.
     """
     if not tallies:
@@ -182,13 +183,42 @@ def _estimate(point: float, drawn: list[float]) -> Estimate:
     import numpy as np
 
     known = [value for value in drawn if math.isfinite(value)]
+    undefined = len(drawn) - len(known)
     if not math.isfinite(point):
         return Estimate(None, None, None)
     if len(known) < (1 - MOST_WITHOUT_VALUE) * len(drawn) or not known:
-        return Estimate(point, None, None)
+        return Estimate(point, None, None, undefined)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(known, [tail, 1 - tail]).tolist()
-    return Estimate(point, min(low, point), max(high, point))
+    return Estimate(point, min(low, point), max(high, point), undefined)
+
+
+def scaled(estimate: Estimate, factor: float) -> Estimate:
+    """The estimate in another unit."""
+    value, low, high = (
+        None if figure is None else figure * factor
+        for figure in (estimate.value, estimate.low, estimate.high)
+    )
+    return Estimate(value, low, high, estimate.undefined)
+
+
+def caveats(estimate: Estimate, clusters: int) -> list[str]:
+    """What a reader must know of the estimate's interval, a sentence each; tables show them.
+
+    clusters: how many the estimate rests on; 0 where that is not known.
+    """
+    if estimate.value is None:
+        return []
+    if estimate.low is None:
+        return ["no interval: the figure rests on a single cluster"]
+    found = []
+    if estimate.low == estimate.high:
+        found.append("an interval of no width: all clusters agree, which is no proof of certainty")
+    if 0 < clusters < FEW_CLUSTERS:
+        found.append(f"only {clusters} clusters: the interval is somewhat too narrow")
+    if estimate.undefined:
+        found.append(f"{estimate.undefined} resamples have no value and are left out")
+    return found
 
 
 def _known(value: float) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from lvlm_eval.errors import EvalError, NotComparable
 from lvlm_eval.schema import Estimate, Tally
-from lvlm_eval.stats import bootstrap, paired_difference
+from lvlm_eval.stats import bootstrap, caveats, paired_difference
 
 LOPSIDED: list[Tally] = [
     {"right": 1, "asked": 1},
@@ -143,7 +144,7 @@ def test_the_draws_do_not_depend_on_how_many_fit_into_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = bootstrap(LOPSIDED, accuracy, replicates=100)
-    monkeypatch.setattr("lvlm_eval.stats.CHUNK_WEIGHTS", 35)
+    monkeypatch.setattr("lvlm_eval.stats.resampling.CHUNK_WEIGHTS", 35)
     assert bootstrap(LOPSIDED, accuracy, replicates=100) == whole
 
 
@@ -159,7 +160,8 @@ def test_a_metric_that_rests_on_one_cluster_of_many_has_no_interval() -> None:
         return accuracy(sums) | {"rare": sums["rare/right"] / asked if asked else math.nan}
 
     found = bootstrap(tallies, with_rare)
-    assert found["rare"] == Estimate(0.5, None, None)
+    assert replace(found["rare"], undefined=0) == Estimate(0.5, None, None)
+    assert 300 < found["rare"].undefined < 450
     assert None not in bounds(found["accuracy"])
 
 
@@ -242,3 +244,29 @@ def test_a_metric_of_one_side_only_has_no_difference() -> None:
 def test_runs_of_different_clusters_are_refused() -> None:
     with pytest.raises(NotComparable, match="5 clusters on one side, 4 on the other"):
         paired_difference(LOPSIDED, LOPSIDED[:4], accuracy)
+
+
+def test_replicates_without_a_value_are_counted() -> None:
+    tallies: list[Tally] = [{"right": 1, "asked": 2}, {"right": 3, "asked": 4}, {"x": 1}]
+    found = bootstrap(tallies, accuracy, replicates=4000)["accuracy"]
+    assert found.undefined == pytest.approx(4000 / 27, rel=0.2)  # all three draws are the last
+
+
+@pytest.mark.parametrize(
+    ("estimate", "clusters", "words"),
+    [
+        (Estimate(0.5, 0.4, 0.6), 50, []),
+        (Estimate(0.5, 0.4, 0.6), 0, []),
+        (Estimate(0.5, 0.4, 0.6), 49, ["only 49 clusters"]),
+        (Estimate(0.5, 0.4, 0.6, 7), 60, ["7 resamples have no value"]),
+        (Estimate(0.5, None, None, 370), 60, ["a single cluster"]),
+        (Estimate(1.0, 1.0, 1.0), 12, ["no width", "only 12 clusters"]),
+        (Estimate(None, None, None), 12, []),
+    ],
+)
+def test_what_makes_an_interval_doubtful_is_said(
+    estimate: Estimate, clusters: int, words: list[str]
+) -> None:
+    found = caveats(estimate, clusters)
+    assert len(found) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, found, strict=True))

@@ -1,0 +1,27 @@
+"""What a sample of questions says: intervals, paired tests, how long to go on asking.
+
+Knows tallies (the sums of one cluster) and functions of them; knows no task and no store.
+`docs/statistics.md` says why it is done this way.
+"""
+
+from lvlm_eval.stats.resampling import (
+    FEW_CLUSTERS,
+    LEVEL,
+    REPLICATES,
+    ToMetrics,
+    bootstrap,
+    caveats,
+    paired_difference,
+    scaled,
+)
+
+__all__ = [
+    "FEW_CLUSTERS",
+    "LEVEL",
+    "REPLICATES",
+    "ToMetrics",
+    "bootstrap",
+    "caveats",
+    "paired_difference",
+    "scaled",
+]
