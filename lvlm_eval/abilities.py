@@ -38,3 +38,21 @@ class Streams(Model, Protocol):
     def stream(self, request: Request, decoding: Decoding) -> Generator[str, None, Response]:
         """One answer's text in pieces; returns the Response, whose text they make when joined."""
         ...
+
+
+@runtime_checkable
+class Sharded(Model, Protocol):
+    """A model over several processes: the leading one is asked, the others compute along.
+
+    All are opened by `load(..., parallel: Place)`; what they share is built by the first call of
+    `generate`, `prepare` or `stream` in the leading process and of `follow` in the others, which
+    so wait for each other. When one of them dies the others raise within a bounded time.
+    """
+
+    def follow(self) -> None:
+        """In a process that does not lead: compute what the leading one does, until it ends."""
+        ...
+
+    def release(self) -> None:
+        """In the leading process, at the end of all questions: `follow` returns in the others."""
+        ...

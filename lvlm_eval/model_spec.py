@@ -10,11 +10,13 @@ from pathlib import Path
 
 from lvlm_eval.errors import CheckpointError, UsageError
 from lvlm_eval.hub_cache import cached_snapshot, how_to_get, parse_hub_name
+from lvlm_eval.placement import Place
 from lvlm_eval.plugins import adapter, model_names
 from lvlm_eval.schema import Model
 
 DEMO_MODELS = {"demo": "demo", "demo:dense": "demo_dense"}
 _SWITCH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+_PARALLEL = "parallel"  # the parameter of `load` that no user types
 DEMO_CHECKPOINTS = Path(__file__).parent / "demo" / "checkpoints"
 
 
@@ -61,16 +63,30 @@ def parse_model(text: str, files: Sequence[Path] = ()) -> ModelSpec:
     )
 
 
-def load_model(spec: ModelSpec, given: Mapping[str, str], files: Sequence[Path] = ()) -> Model:
+def load_model(
+    spec: ModelSpec,
+    given: Mapping[str, str],
+    files: Sequence[Path] = (),
+    place: Place | None = None,
+) -> Model:
     """The model, opened. `given` are options of the command, kept where the adapter has them.
 
-    The signature of the adapter's `load` is the schema of its options.
+    The signature of the adapter's `load` is the schema of its options. place: this process among
+    those of the model's replica, given to an adapter that has `parallel`; others can only be
+    replicated.
     """
     load = adapter(spec.adapter, files).load
     signature = inspect.signature(load)
-    rest = list(signature.parameters.values())[1:]
+    rest = [p for p in signature.parameters.values() if p.name != _PARALLEL][1:]
     known = {parameter.name: parameter for parameter in rest}
     options: dict[str, object] = {}
+    if place is not None and place.placement.tp > 1:
+        if _PARALLEL not in signature.parameters:
+            raise UsageError(
+                f"{spec.adapter} cannot share a model out over tp={place.placement.tp} processes; "
+                f"replicas of it can be had: --parallel dp={place.rank.world_size}"
+            )
+        options[_PARALLEL] = place
     for key, value in {**given, **spec.options}.items():
         if key not in known and key in spec.options:
             raise UsageError(
@@ -87,7 +103,7 @@ def load_model(spec: ModelSpec, given: Mapping[str, str], files: Sequence[Path] 
 def option_names(spec: ModelSpec, files: Sequence[Path] = ()) -> list[str]:
     """The names of the options that the model's adapter takes."""
     signature = inspect.signature(adapter(spec.adapter, files).load)
-    return list(signature.parameters)[1:]
+    return [name for name in signature.parameters if name != _PARALLEL][1:]
 
 
 def _converted(value: str, parameter: inspect.Parameter, owner: str) -> object:

@@ -27,6 +27,7 @@ LAYERS = (
         "abilities",
         "errors",
         "hub_cache",
+        "placement",
         "schema",
         "tracing",
     },

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lvlm_eval.errors import CheckpointError, UsageError
-from lvlm_eval.model_spec import load_model, parse_model
+from lvlm_eval.model_spec import load_model, option_names, parse_model
+from lvlm_eval.placement import Place, Placement, Rank
 
 FILES = (Path(__file__).parents[1] / "data" / "plugins" / "parrot.py",)
 
@@ -98,3 +99,17 @@ def test_switches_are_on_or_off_true_or_false(word: str, meant: bool) -> None:
 def test_a_switch_that_is_neither_is_refused() -> None:
     with pytest.raises(UsageError, match="deterministic must be bool, got 'maybe'"):
         load_model(parse_model("demo,device=cpu,deterministic=maybe"), {})
+
+
+def test_only_an_adapter_with_parallel_is_shared_out_and_nobody_types_it(tmp_path: Path) -> None:
+    adapter = tmp_path / "choir.py"
+    adapter.write_text("def load(location, *, voices=1, parallel=None):\n    return parallel\n")
+    place = Place(Placement(tp=2), Rank("torchrun", 1, 2, 1, 0, "localhost", 29_500))
+    spec, alone = (parse_model(text, (adapter, *FILES)) for text in ("choir:c", "parrot:polly"))
+    assert load_model(spec, {}, (adapter,), place) is place  # type: ignore[comparison-overlap]
+    assert load_model(spec, {}, (adapter,)) is None
+    with pytest.raises(UsageError, match=r"parrot cannot share .* tp=2 .*--parallel dp=2"):
+        load_model(alone, {}, FILES, place)
+    with pytest.raises(UsageError, match="no option 'parallel'; it takes voices=1"):
+        load_model(parse_model("choir:c,parallel=x", (adapter,)), {}, (adapter,))
+    assert option_names(spec, (adapter,)) == ["voices"]
