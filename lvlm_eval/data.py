@@ -7,74 +7,16 @@ Nothing outside the data root is read. Images are left to `images.py`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lvlm_eval.data_row import Row as Row  # readers and what they give, under one name
+from lvlm_eval.data_row import short
 from lvlm_eval.errors import DataError, MissingData
 from lvlm_eval.schema import JSON, Sample
 
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One JSON object of a benchmark file, with the file and line it stands at."""
-
-    values: Mapping[str, JSON]
-    origin: str
-
-    def get(self, key: str) -> JSON:
-        """The field, or None where it is absent."""
-        return self.values.get(key)
-
-    def text(self, key: str) -> str:
-        value = self._field(key)
-        if not isinstance(value, str):
-            raise DataError(f"{self.origin}: {key!r} must be text, got {_short(value)}")
-        return value
-
-    def integer(self, key: str) -> int:
-        value = self._field(key)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise DataError(f"{self.origin}: {key!r} must be an integer, got {_short(value)}")
-        return value
-
-    def identifier(self, key: str) -> str:
-        """An id as text; benchmarks write them as numbers or as strings."""
-        value = self._field(key)
-        if isinstance(value, bool) or not isinstance(value, (int, str)) or value == "":
-            raise DataError(f"{self.origin}: {key!r} must be an id, got {_short(value)}")
-        return str(value)
-
-    def items(self, key: str) -> list[JSON]:
-        value = self._field(key)
-        if not isinstance(value, list):
-            raise DataError(f"{self.origin}: {key!r} must be a list, got {_short(value)}")
-        return value
-
-    def texts(self, key: str) -> list[str]:
-        values = [value for value in self.items(key) if isinstance(value, str)]
-        if len(values) != len(self.items(key)):
-            raise DataError(f"{self.origin}: {key!r} must be a list of texts")
-        return values
-
-    def row(self, key: str) -> Row:
-        return self._as_row(self._field(key), key)
-
-    def rows(self, key: str) -> list[Row]:
-        return [self._as_row(v, f"{key}[{i}]") for i, v in enumerate(self.items(key))]
-
-    def _field(self, key: str) -> JSON:
-        if key not in self.values:
-            raise DataError(f"{self.origin}: {key!r} is missing")
-        return self.values[key]
-
-    def _as_row(self, value: JSON, key: str) -> Row:
-        if not isinstance(value, dict):
-            raise DataError(f"{self.origin}: {key!r} must be an object, got {_short(value)}")
-        return Row(value, self.origin)
 
 
 def locate(root: Path, *candidates: str) -> Path | None:
@@ -180,7 +122,7 @@ def read_mapping(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _object(value: JSON, origin: str) -> Row:
     if not isinstance(value, dict):
-        raise DataError(f"{origin}: must be an object, got {_short(value)}")
+        raise DataError(f"{origin}: must be an object, got {short(value)}")
     return Row(value, origin)
 
 
@@ -281,8 +223,3 @@ def _skip(text: str, position: int) -> int:
 
 def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
-
-
-def _short(value: JSON) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:37] + "..."

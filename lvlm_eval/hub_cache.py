@@ -80,3 +80,15 @@ def how_to_get(text: str) -> str:
     if parse_hub_name(text) is None:
         return "give a folder that is there, or a hub name (org/name)"
     return f"bring it into the hub cache: lvlm-eval fetch {text}"
+
+
+def cached_data_set(repository: str) -> Path | None:
+    """The folder of a data set of that name in the local cache; None if it is not there."""
+    from huggingface_hub import constants
+
+    base = Path(constants.HF_HUB_CACHE) / f"datasets--{repository.replace('/', '--')}"
+    try:
+        commit = (base / "refs" / MAIN).read_text().strip()
+    except OSError:
+        return None
+    return base / "snapshots" / commit

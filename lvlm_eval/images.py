@@ -1,4 +1,4 @@
-"""Pictures: from a file or bytes to RGB, checked once, with a digest that is remembered.
+"""Pictures: from a file, a cell of one or bytes to RGB, checked once, digests remembered.
 
 Every image of a task is decoded before the first question is asked, so a truncated file is an
 error at the start and not hours into a run. The result is cached by path, size and time.
@@ -14,11 +14,13 @@ import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvlm_eval.errors import ImageError
+from lvlm_eval.picture_cells import read_cell
 from lvlm_eval.schema import Image
 
 if TYPE_CHECKING:
@@ -38,27 +40,29 @@ def open_rgb(image: Image, pixel_limit: int = PIXEL_LIMIT) -> PIL.Image.Image:
 
     Raises ImageError if it is missing, no image, truncated or over the limit.
     """
-    name = str(image.path) if image.path is not None else "image given as bytes"
-    return _decode(name, _bytes(image), pixel_limit)
+    return _decode(image.place, image_bytes(image), pixel_limit)
 
 
 def digest_of(image: Image, pixel_limit: int = PIXEL_LIMIT) -> str:
     """SHA-256 (hex) of the image's bytes, after making sure that they decode."""
-    data = _bytes(image)
-    _decode(str(image.path or "image given as bytes"), data, pixel_limit)
+    data = image_bytes(image)
+    _decode(image.place, data, pixel_limit)
     return hashlib.sha256(data).hexdigest()
 
 
-def _bytes(image: Image) -> bytes:
+def image_bytes(image: Image) -> bytes:
+    """The picture as it is stored, undecoded; ImageError if it cannot be read."""
     if image.data is not None:
         return image.data
     assert image.path is not None
     try:
-        return image.path.read_bytes()
+        return image.path.read_bytes() if image.cell is None else read_cell(image.path, image.cell)
     except FileNotFoundError:
         raise ImageError(f"{image.path}: no such image; put the file there") from None
     except OSError as error:
-        raise ImageError(f"{image.path}: cannot be read: {error.strerror}") from None
+        raise ImageError(f"{image.place}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ImageError(f"{image.place}: holds no picture: {error}") from None
 
 
 def _decode(name: str, data: bytes, pixel_limit: int) -> PIL.Image.Image:
@@ -83,26 +87,27 @@ def _decode(name: str, data: bytes, pixel_limit: int) -> PIL.Image.Image:
 
 @dataclass(frozen=True, slots=True)
 class DigestCache:
-    """Digests of checked files by path, size and modification time, in one SQLite file."""
+    """Digests of checked pictures by place, size and time of their file, in one SQLite file."""
 
     file: Path
 
-    def read(self, paths: Iterable[Path]) -> dict[Path, str]:
-        """The digests of those paths whose file is unchanged since it was checked."""
+    def read(self, images: Iterable[Image]) -> dict[Image, str]:
+        """The digests of those pictures whose file is unchanged since they were checked."""
         found = {}
+        state = cache(_state)  # one file may hold all pictures
         with closing(self._open()) as database:
-            for path in paths:
-                state = _state(path)
+            for image in images:
                 row = database.execute(
                     "SELECT digest FROM image WHERE path = ? AND size = ? AND time = ?",
-                    (str(path.absolute()), *state),
+                    (_key(image), *state(image.path)),
                 ).fetchone()
                 if row is not None:
-                    found[path] = str(row[0])
+                    found[image] = str(row[0])
         return found
 
-    def write(self, digests: Iterable[tuple[Path, str]]) -> None:
-        rows = [(str(path.absolute()), *_state(path), digest) for path, digest in digests]
+    def write(self, digests: Iterable[tuple[Image, str]]) -> None:
+        state = cache(_state)
+        rows = [(_key(image), *state(image.path), digest) for image, digest in digests]
         with closing(self._open()) as database, database:
             database.executemany("INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?)", rows)
 
@@ -116,7 +121,13 @@ class DigestCache:
         return database
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _key(image: Image) -> str:
+    assert image.path is not None
+    return replace(image, path=image.path.absolute()).place
+
+
+def _state(path: Path | None) -> tuple[int, int]:
+    assert path is not None
     try:
         stat = path.stat()
     except OSError:
@@ -125,28 +136,29 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def check_images(
-    paths: Iterable[Path],
+    images: Iterable[Image],
     *,
     cache: DigestCache | None,
-    origin: Callable[[Path], str],
+    origin: Callable[[Image], str],
     progress: Callable[[int, int], None],
     workers: int = 8,
-) -> dict[Path, str]:
-    """Digest of every file, each decoded at least once since it last changed.
+) -> dict[Image, str]:
+    """Digest of every picture, each decoded at least once since its file last changed.
 
-    `origin` names the row that asks for a file, for the error; `progress(done, total)`.
+    The pictures lie in files. `origin` names the row that asks for one, for the error;
+    `progress(done, total)`.
     """
-    wanted = list(dict.fromkeys(paths))
+    wanted = list(dict.fromkeys(images))
     digests = cache.read(wanted) if cache else {}
-    missing = [path for path in wanted if path not in digests]
+    missing = [image for image in wanted if image not in digests]
 
-    def check(path: Path) -> tuple[Path, str]:
+    def check(image: Image) -> tuple[Image, str]:
         try:
-            return path, digest_of(Image(path))
+            return image, digest_of(image)
         except ImageError as error:
-            raise ImageError(f"{error} (asked for by {origin(path)})") from None
+            raise ImageError(f"{error} (asked for by {origin(image)})") from None
 
-    fresh: list[tuple[Path, str]] = []
+    fresh: list[tuple[Image, str]] = []
     with ThreadPoolExecutor(workers) as pool:
         for result in pool.map(check, missing):
             fresh.append(result)

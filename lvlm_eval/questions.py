@@ -58,14 +58,14 @@ def read_images(
     questions: Questions, cache: DigestCache | None, progress: Callable[[int, int], None]
 ) -> Questions:
     """The questions with every image checked and its digest known; ImageError names the row."""
-    askers = {i.path: s for s in reversed(questions.samples) for i in s.prompt.images if i.path}
+    askers = {i: s for s in reversed(questions.samples) for i in s.prompt.images if i.path}
     digests = check_images(
-        askers, cache=cache, origin=lambda path: askers[path].origin, progress=progress
+        askers, cache=cache, origin=lambda image: askers[image].origin, progress=progress
     )
 
     def known(image: Image) -> Image:
         if image.path is not None:
-            return replace(image, digest=digests[image.path])
+            return replace(image, digest=digests[image])
         return replace(image, digest=hashlib.sha256(image.data or b"").hexdigest())
 
     samples = tuple(replace(s, prompt=s.prompt.map_images(known)) for s in questions.samples)
@@ -119,7 +119,7 @@ def _seeded(cluster: str) -> bytes:
 
 def _canonical(sample: Sample) -> JSON:
     """What identifies a sample wherever its files lie: no folder, no origin, no alias."""
-    names = [image.path.name if image.path else image.digest for image in sample.prompt.images]
+    names = [image.name or image.digest for image in sample.prompt.images]
     return [
         sample.question_id,
         _prompt_text(sample.prompt),

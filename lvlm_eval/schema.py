@@ -23,20 +23,62 @@ Assurance = Literal["certified", "checked", "declared"]
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """One picture of a prompt: a file or its bytes.
+class Base64Cell:
+    """A picture as base64 text inside a file: from byte `start` on, `length` bytes."""
 
-    `digest` (SHA-256 of the file's bytes, hex) is empty until the run has read the file;
-    samples are made, and answers marked, without opening any image.
+    start: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"byte {self.start}"
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetCell:
+    """A picture in a Parquet file: the row (from 0) of a column.
+
+    part: which of the row's pictures, where the column holds lists of them.
+    """
+
+    column: str
+    row: int
+    part: int | None = None
+
+    def __str__(self) -> str:
+        part = "" if self.part is None else f"[{self.part}]"
+        return f"row {self.row + 1}, column {self.column}{part}"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture of a prompt: a file, a cell of a file, or bytes.
+
+    digest: SHA-256 of the picture's bytes, hex; empty until the run has read it. Samples are
+            made, and answers marked, without opening any picture.
+    cell:   where in the file `path` the picture is embedded, None where it is the file.
+    name:   what the picture is called wherever it lies; of a file its name.
     """
 
     path: Path | None = None
     data: bytes | None = field(default=None, repr=False)
     digest: str = ""
+    cell: Base64Cell | ParquetCell | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
             raise ValueError("an Image is either a path or bytes")
+        if self.cell is not None and (self.path is None or not self.name):
+            raise ValueError("an Image in a cell has the path of its file and a name of its own")
+        if self.path is not None and not self.name:
+            object.__setattr__(self, "name", self.path.name)
+
+    @property
+    def place(self) -> str:
+        """Where the picture is, in words; it tells pictures of one run apart."""
+        if self.path is None:
+            return "image given as bytes"
+        return str(self.path) if self.cell is None else f"{self.path}, {self.cell}"
 
 
 Part: TypeAlias = "str | Image"

@@ -51,7 +51,7 @@ def _sample_lines(sample: Sample, label: str) -> Iterator[str]:
         yield f"system:    {sample.prompt.system}"
     for turn in sample.prompt.turns:
         for part in turn.parts:
-            text = f"<image> {part.path}" if isinstance(part, Image) else json.dumps(part)
+            text = f"<image> {part.place}" if isinstance(part, Image) else json.dumps(part)
             yield f"{turn.role + ':':<10} {text}"
     if sample.prompt.images and not sample.prompt.padded:
         yield "pictures:  never padded by LLaVA's own script (preprocess=original heeds it)"

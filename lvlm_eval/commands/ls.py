@@ -77,9 +77,10 @@ def _data(data: str | None, cache: Path, files: Sequence[Path]) -> Rows:
         root = None if data == DEMO else Path(data)
         try:
             questions = questions_of(load_task(name, files), root, data == DEMO, cache)
-            paths = {i.path for s in questions.samples for i in s.prompt.images if i.path}
-            absent = sum(not path.exists() for path in paths)
-            images = f"{len(paths) - absent} of {len(paths)} images"
+            pictures = {i for s in questions.samples for i in s.prompt.images if i.path}
+            there = {path: path.exists() for path in {i.path for i in pictures if i.path}}
+            present = sum(there[i.path] for i in pictures if i.path)
+            images = f"{present} of {len(pictures)} images"
             rows[questions.label] = {"state": f"{len(questions.samples)} questions, {images}"}
         except DataError as error:
             rows[name] = {"state": str(error)}

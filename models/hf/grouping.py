@@ -45,7 +45,7 @@ def portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def picture_key(image: Image) -> str:
-    """What tells a picture from others: its digest, bytes or path."""
+    """What tells a picture from others: its digest, bytes or place."""
     if image.data is not None and not image.digest:
         return hashlib.sha256(image.data).hexdigest()
-    return image.digest or str(image.path)
+    return image.digest or image.place

@@ -84,9 +84,9 @@ class PictureReader:
         return pads(self.preprocess, configured, prompt.padded)
 
     def key(self, image: Image, prompt: Prompt) -> str:
-        """What tells pictures apart: their digest, path or bytes, and how they are made square."""
+        """What tells pictures apart: their digest, place or bytes, and how they are made square."""
         if image.data is not None and not image.digest:
             name = hashlib.sha256(image.data).hexdigest()
         else:
-            name = image.digest or str(image.path)
+            name = image.digest or image.place
         return f"{'padded' if self._pads(prompt) else 'as it is'} {name}"

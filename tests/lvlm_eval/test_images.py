@@ -90,10 +90,10 @@ def test_a_digest_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
     cache = DigestCache(tmp_path / "cache" / "images.sqlite")
     seen: list[tuple[int, int]] = []
 
-    def digests() -> dict[Path, str]:
+    def digests() -> dict[Image, str]:
         seen.clear()
         return check_images(
-            [file], cache=cache, origin=str, progress=lambda d, t: seen.append((d, t))
+            [Image(file)], cache=cache, origin=repr, progress=lambda d, t: seen.append((d, t))
         )
 
     first = digests()
@@ -108,7 +108,7 @@ def test_a_digest_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
 def test_an_error_names_who_asks_for_the_image(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"b\.png: no such image.*asked for by questions:7"):
         check_images(
-            [tmp_path / "b.png"],
+            [Image(tmp_path / "b.png")],
             cache=None,
             origin=lambda _: "questions:7",
             progress=lambda d, t: None,

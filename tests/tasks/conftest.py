@@ -75,7 +75,7 @@ def content() -> Callable[[Sequence[Sample]], list[JSON]]:
             [
                 sample.question_id,
                 sample.prompt.text,
-                [image.path.name for image in sample.prompt.images if image.path],
+                [image.name for image in sample.prompt.images],
                 sample.target,
                 sample.facts,
                 sample.groups,
