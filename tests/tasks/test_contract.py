@@ -21,7 +21,9 @@ from lvlm_eval.schema import Record
 
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
 TASKS = (
+    "amber",
     "gqa",
+    "mathvista",
     "mme",
     "pope",
     "refcoco",
