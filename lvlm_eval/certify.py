@@ -78,7 +78,9 @@ def certify_folder(folder: Path, task: Task) -> dict[str, JSON]:
         samples = list(task.samples(root))
     joined = join_predictions(folder / "predictions.jsonl", samples)
     responses = {one.response.question_id: one.response for one in joined}
-    written = {one.response.question_id: one.written_id for one in joined}
+    # what has no line goes by the id that a line would have had
+    written = {s.question_id: s.aliases[0] for s in samples if s.aliases}
+    written |= {one.response.question_id: one.written_id for one in joined}
     ignored = _names(vectors.expected.get("not_compared"))
     report: dict[str, JSON] = {}
     for name, recorded in vectors.variants.items():
@@ -144,9 +146,20 @@ def write_data(annotations: Mapping[str, JSON], folder: Path) -> None:
 def _mark(
     scorer: Scorer, samples: Sequence[Sample], responses: Mapping[str, Response]
 ) -> dict[str, JSON]:
-    """The scorer's figures in official form, over the samples that have an answer."""
-    pairs = [(s, responses[s.question_id]) for s in samples if s.question_id in responses]
+    """The scorer's figures in official form, over the samples that have an answer.
+
+    Where the code marks the others as well they are failed responses.
+    """
+    answered = dict(responses)
+    if scorer.counts_missing:
+        missing = {s.question_id: _missing(s) for s in samples if s.question_id not in responses}
+        answered |= missing
+    pairs = [(s, answered[s.question_id]) for s in samples if s.question_id in answered]
     return scorer.official([Record(s, r, scorer.score(s, r)) for s, r in pairs])
+
+
+def _missing(sample: Sample) -> Response:
+    return Response(sample.question_id, "", "error", error="no line in the answers file")
 
 
 def _compare_variant(

@@ -120,6 +120,11 @@ def read_mapping(path: Path) -> Iterator[tuple[str, Row]]:
         yield key, _object(value, f"{path}:{line}")
 
 
+def read_object(path: Path) -> Row:
+    """The one JSON object that the file is."""
+    return _object(_parse(read_text(path), path, 1), f"{path}:1")
+
+
 def _object(value: JSON, origin: str) -> Row:
     if not isinstance(value, dict):
         raise DataError(f"{origin}: must be an object, got {short(value)}")

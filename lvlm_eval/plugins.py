@@ -13,7 +13,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -55,8 +55,8 @@ def select_tasks(wanted: str, files: Sequence[Path] = ()) -> list[Task]:
 
 
 def load_task(name: str, files: Sequence[Path] = ()) -> Task:
-    """The task of that name, or one of its explicit splits (`vqav2_val`)."""
-    for candidate in (name, name.rsplit("_", 1)[0]):
+    """The task of that name, or one of its explicit splits (`mmbench_en_dev_20230712`)."""
+    for candidate in _prefixes(name):
         module = _module("tasks", candidate, files)
         if module is None:
             continue
@@ -67,6 +67,13 @@ def load_task(name: str, files: Sequence[Path] = ()) -> Task:
             return task
     names = task_names(files)
     raise UsageError(f"unknown task {name!r}; there are {', '.join(names)}{_closest(name, names)}")
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """The name, then what is left of it without its last words, one by one."""
+    while name:
+        yield name
+        name = name.rpartition("_")[0]
 
 
 def adapter(name: str, files: Sequence[Path] = ()) -> ModuleType:

@@ -241,6 +241,8 @@ class Scorer:
     why:      in what the rule differs from the headline's, in one sentence.
     worst, best: the ends of the headline's scale in the paper's unit (MME's perception: 0 and
               2000); best is the smaller one where less is better.
+    counts_missing: whether the code marks questions without an answer too, as wrong. Only
+              certificates follow it there, with failed responses; in a run they stand apart.
     """
 
     score: Callable[[Sample, Response], Score]
@@ -252,6 +254,7 @@ class Scorer:
     why: str = ""
     worst: float = 0.0
     best: float = 100.0
+    counts_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def test_what_is_not_there_is_refused_by_name() -> None:
 
 
 def test_a_split_is_a_task_of_its_own_name() -> None:
-    assert load_task("vqav2_val").name == "vqav2_val"
+    for name in ("vqav2_val", "seed_bench_video_frames"):
+        assert load_task(name).name == name
     with pytest.raises(UsageError, match="unknown task 'vqav2_nowhere'"):
         load_task("vqav2_nowhere")
