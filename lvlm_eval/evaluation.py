@@ -20,7 +20,7 @@ from lvlm_eval.hub_cache import revision_of
 from lvlm_eval.images import DigestCache
 from lvlm_eval.model_spec import ModelSpec, load_model
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
-from lvlm_eval.run import ask, check_answers, mark, pending, retries
+from lvlm_eval.run import ask, check_answers, mark, pending
 from lvlm_eval.schema import JSON, Decoding, Mode, Run, Sample, Summary, Task
 from lvlm_eval.store import RunStore
 
@@ -71,42 +71,16 @@ def evaluate(plan: Plan, progress: Progress) -> list[RunStore]:
 
     What is already on disk is not asked again.
     """
-    stores, questions = begin(plan, progress)
-    _ask_all(stores, questions, plan, progress)
-    finish(stores, questions, plan)
-    return stores
-
-
-def begin(plan: Plan, progress: Progress) -> tuple[list[RunStore], list[Questions]]:
-    """The stores of all candidates, made or found, and all questions; all input is checked."""
     runs, questions = prepare(plan, progress)
     stores = [
         _create(run, candidate, questions, plan)
         for run, candidate in zip(runs, plan.candidates, strict=True)
     ]
-    return stores, questions
-
-
-def unanswered(
-    stores: Sequence[RunStore], questions: Sequence[Questions], plan: Plan
-) -> dict[tuple[int, int], list[Sample]]:
-    """What is still to be asked, by the places of store and questions."""
-    return {
-        (s, t): pending(
-            choose(in_mode(q.samples, store.run.mode), plan.limit),
-            store.task(q.label),
-            retry_failed=plan.retry_failed,
-        )
-        for s, store in enumerate(stores)
-        for t, q in enumerate(questions)
-    }
-
-
-def finish(stores: Sequence[RunStore], questions: Sequence[Questions], plan: Plan) -> None:
-    """Marks and summarises all that was answered."""
+    _ask_all(stores, questions, plan, progress)
     for store in stores:
         for q in questions:
             summarise(store, q, _wanted(store, q, plan))
+    return stores
 
 
 def _wanted(store: RunStore, questions: Questions, plan: Plan) -> list[Sample]:
@@ -197,12 +171,11 @@ def _create(run: Run, candidate: Candidate, questions: Sequence[Questions], plan
     provenance = _provenance() | ({"revision": revision} if revision else {})
     store = RunStore.create(plan.results, run, provenance)
     for q in questions:
-        store.task(q.label).begin(q.task_run(decoding_of(q, plan)))
+        store.task(q.label).begin(q.task_run(_decoding(q, plan)))
     return store
 
 
-def decoding_of(questions: Questions, plan: Plan) -> Decoding:
-    """The task's decoding, with what the plan replaces."""
+def _decoding(questions: Questions, plan: Plan) -> Decoding:
     return replace(questions.task.decoding, **plan.overrides)  # type: ignore[arg-type]
 
 
@@ -210,7 +183,15 @@ def _ask_all(
     stores: Sequence[RunStore], questions: Sequence[Questions], plan: Plan, progress: Progress
 ) -> None:
     """Ask each model in turn, each loaded once and dropped before the next."""
-    todo = unanswered(stores, questions, plan)
+    todo = {
+        (s, t): pending(
+            choose(in_mode(q.samples, store.run.mode), plan.limit),
+            store.task(q.label),
+            retry_failed=plan.retry_failed,
+        )
+        for s, store in enumerate(stores)
+        for t, q in enumerate(questions)
+    }
     total = sum(map(len, todo.values()))
     done = 0
     for s, (store, candidate) in enumerate(zip(stores, plan.candidates, strict=True)):
@@ -218,8 +199,6 @@ def _ask_all(
             continue
         model = load_model(candidate.spec, plan.options, plan.plugin_files)
         for t, q in enumerate(questions):
-            if not (wanted := todo[s, t]):
-                continue
             what = f"{store.run.model} · {q.label}"
             progress(what, done, total)
 
@@ -228,11 +207,14 @@ def _ask_all(
                 done += count
                 progress(what, done, total)
 
-            task_store = store.task(q.label)
-            again, decoding = retries(wanted, task_store), decoding_of(q, plan)
-            with task_store.writer() as writer:
-                cost = ask(model, q, wanted, writer, decoding=decoding, progress=advance)
-            task_store.add_cost(replace(cost, retries=again))
+            ask(
+                model,
+                q,
+                todo[s, t],
+                store.task(q.label),
+                decoding=_decoding(q, plan),
+                progress=advance,
+            )
 
 
 def _provenance() -> dict[str, JSON]:

@@ -6,7 +6,7 @@ files were reported by `data.py` with file and line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lvlm_eval.schema import Sample
 
@@ -24,6 +24,13 @@ def text(sample: Sample, fact: str) -> str | None:
     value = sample.facts.get(fact)
     assert value is None or isinstance(value, str), f"{fact}: {value!r}"
     return value
+
+
+def options(sample: Sample) -> Mapping[str, str]:
+    """The texts that a multiple-choice question offers, by their letters."""
+    value = sample.facts["options"]
+    assert isinstance(value, Mapping), f"options: {value!r}"
+    return {letter: str(option) for letter, option in value.items()}
 
 
 def number(sample: Sample, fact: str) -> int:

@@ -1,0 +1,154 @@
+"""Reading letters: every oddity of the published rules, by example and by property."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvlm_eval.answers.letters import (
+    Options,
+    bare_letter,
+    first_character,
+    lenient_letter,
+    letter_or_text,
+    science_letter,
+    science_letter_of_lmms_eval,
+)
+
+OPTIONS = {"A": "a red kite", "B": "Blue", "C": "green", "D": "greenish"}
+RULES = (
+    bare_letter,
+    first_character,
+    lenient_letter,
+    letter_or_text,
+    science_letter,
+    science_letter_of_lmms_eval,
+)
+PIECES = st.lists(
+    st.sampled_from([*"ABCDEZabc", "(", ")", ".", ". ", " ", "\n", "The answer is ", "Blue", "*"])
+).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [("B", "B"), ("E", None), ("b", None), ("B.", None), (" B", None), ("B\n", None), ("", None)],
+)
+def test_a_bare_letter_is_all_there_is(text: str, letter: str | None) -> None:
+    assert bare_letter(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"), [("B", "B"), (" b.", "B"), ("A dog", "A"), ("Blue", "B"), ("  ", None)]
+)
+def test_the_first_character_is_taken_for_a_letter(text: str, letter: str | None) -> None:
+    assert first_character(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        ("E", "E"),
+        ("F", None),
+        ("B. Blue", "B"),
+        ("B. ", "B"),
+        ("B.", None),
+        ("B.\nBlue", None),
+        ("A) x", None),
+        ("(A)", None),
+        ("So: The answer is B.", "B"),
+        ("The answer is B", None),
+        ("The answer is B\n", None),
+        ("The answer is Blue", "B"),
+        ("The answer is F.", "F"),
+        ("the answer is B.", None),
+        ("The answer is A. The answer is B.", None),
+        ("F. The answer is B.", "B"),
+        ("", None),
+    ],
+)
+def test_llavas_rule_for_scienceqa_knows_three_forms(text: str, letter: str | None) -> None:
+    assert science_letter(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [("b", "B"), (" B ", "B"), ("B.", "B"), ("B. x", "B"), ("b. x", None), ("(B)", None)],
+)
+def test_lmms_evals_rule_for_scienceqa_strips(text: str, letter: str | None) -> None:
+    assert science_letter_of_lmms_eval(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("(B)", "B"),
+        ("**B**", "B"),
+        ("b", None),  # nor does the text of an option occur in it
+        ("A or B", None),
+        ("B it is as far as I can see", None),  # a letter must be among the last four words
+        ("I would say, it is B.", "B"),
+        ("B x x B", "B"),
+        ("B x x x x B", None),  # the first occurrence counts
+        ("The correct ANSWER is b, as anyone who looks at it can see for themselves", "B"),
+        ("blue", "B"),
+        ("greenish", None),  # contains the text of C and of D
+        ("It is a red kite", "A"),
+        ("Z", "Z"),
+        ("A Z", "A"),
+        ("I'm sorry, but without the image provided I say B", "Z"),
+        ("Failed to obtain answer via API B", None),
+        ("blue " * 12, None),  # longer than twice all options together
+        ("", None),
+        ("E", None),
+    ],
+)
+def test_vlmevalkit_reads_a_letter_or_the_text_of_an_option(text: str, letter: str | None) -> None:
+    assert letter_or_text(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("b", "B"),
+        ("Ｂ。", "B"),
+        ("（Ｂ）", "B"),
+        ("**B.** Blue", "B"),
+        ("[B] Blue", "B"),
+        ("\\boxed{B}", "B"),
+        ("<answer>B</answer>", "B"),
+        ("答案是Ｂ", "B"),
+        ("选B", "B"),
+        ("Answer: (B), since", "B"),
+        ("The answer is A red kite", "A"),
+        ("The answer is a blue one", "B"),
+        ("First I thought the answer is A. No: the answer is B.", "B"),
+        ("Option B", "B"),
+        ("A red kite", "A"),
+        ("A blue one", "B"),  # an article is no letter
+        ("I see B here", "B"),
+        ("A or B", None),
+        ("AB", None),
+        ("Sorry, I cannot tell", None),
+    ],
+)
+def test_a_lenient_reader_looks_past_the_manner(text: str, letter: str | None) -> None:
+    assert lenient_letter(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(text=PIECES)
+def test_no_rule_reads_anything_but_one_character(
+    rule: Callable[[str, Options], str | None], text: str
+) -> None:
+    assert (letter := rule(text, OPTIONS)) is None or len(letter) == 1
+
+
+@given(text=st.text())
+def test_what_the_strict_rule_reads_the_lenient_one_reads_too(text: str) -> None:
+    for letter in OPTIONS:
+        assert lenient_letter(letter, OPTIONS) == bare_letter(letter, OPTIONS) == letter
+    assert bare_letter(text, OPTIONS) in (None, lenient_letter(text, OPTIONS))
