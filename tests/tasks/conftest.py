@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from lvlm_eval.certify import Vectors, read_vectors, write_data
@@ -16,6 +17,7 @@ from lvlm_eval.schema import JSON, Record, Sample
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
 
 Files = Mapping[str, JSON]
+Hub = Callable[[Path, Sequence[Mapping[str, JSON]], Mapping[str, int]], Path]
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +87,30 @@ def content() -> Callable[[Sequence[Sample]], list[JSON]]:
         ]
 
     return _content
+
+
+@pytest.fixture(scope="session")
+def hub() -> Hub:
+    """Writes a split as the Hub has it: a Parquet file with these rows, and in each picture column
+    a list of so many pictures, of 0 one alone. A row that names the column has none there.
+    """
+    import datasets
+
+    datasets.disable_progress_bar()
+    pixel = PIL.Image.new("RGB", (2, 2))
+
+    def _hub(file: Path, rows: Sequence[Mapping[str, JSON]], pictures: Mapping[str, int]) -> Path:
+        plain: list[dict[str, object]] = [
+            {k: v for k, v in row.items() if k not in pictures} for row in rows
+        ]
+        features = dict(datasets.Dataset.from_list(plain).features)
+        for column, count in pictures.items():
+            features[column] = [datasets.Image()] if count else datasets.Image()
+            for row, given in zip(plain, rows, strict=True):
+                row[column] = None if column in given else [pixel] * count or pixel
+        file.parent.mkdir(parents=True, exist_ok=True)
+        data = datasets.Dataset.from_list(plain, features=datasets.Features(features))
+        data.to_parquet(file)
+        return file
+
+    return _hub

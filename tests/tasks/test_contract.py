@@ -16,7 +16,7 @@ from lvlm_eval.certify import certify_folder, failures
 from lvlm_eval.errors import MissingData
 from lvlm_eval.metrics import add_up
 from lvlm_eval.plugins import load_task
-from lvlm_eval.prompts import SHORT_ANSWER
+from lvlm_eval.prompts import OPTION_LETTER, SHORT_ANSWER
 from lvlm_eval.schema import Record
 
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
@@ -27,9 +27,15 @@ TASKS = (
     "mme",
     "pope",
     "refcoco",
+    "scienceqa",
+    "seed_bench",
     "vqav2",
 )
-SHORT = ("gqa", "mme", "pope", "vqav2")  # asked in LLaVA's words for a short answer
+SUFFIXES = {
+    **dict.fromkeys(("gqa", "mme", "pope", "vqav2"), SHORT_ANSWER),
+    **dict.fromkeys(("scienceqa", "seed_bench"), OPTION_LETTER),
+}  # LLaVA's words for a kind of answer, where it has some
+PICTURES = {"scienceqa": {0, 1}}  # how many a question may show, where it is not always one
 VARIANTS = tuple((name, variant) for name in TASKS for variant in load_task(name).variants)
 
 Records = Callable[[str, str], Sequence[Record]]
@@ -95,8 +101,8 @@ def test_every_item_has_a_mark_between_0_and_1_a_prompt_and_an_origin(
     for record in records(name, task.primary):
         assert 0 <= record.score.values["correct"] <= 1
         assert record.sample.prompt.text.strip()
-        assert record.sample.prompt.text.endswith(SHORT_ANSWER if name in SHORT else "")
-        assert len(record.sample.prompt.images) == 1
+        assert record.sample.prompt.text.endswith(SUFFIXES.get(name, ""))
+        assert len(record.sample.prompt.images) in PICTURES.get(name, {1})
         assert record.sample.cluster
         assert ":" in record.sample.origin
 
