@@ -22,6 +22,7 @@ from lvlm_eval.schema import Record
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
 TASKS = (
     "amber",
+    "chair",
     "gqa",
     "mathvista",
     "mme",
