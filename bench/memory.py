@@ -3,8 +3,8 @@
     python -m bench.memory            # --quick: one budget
 
 Each run is a process of its own: its largest resident size, less what it had once the network was
-there and had answered one question. What is beside keys and values are the tensors of the forward
-under way, and the pictures' vectors.
+there and had answered one question. The budget is for keys and values, the tensors of the forward
+under way, attention's scores and the pictures' vectors together.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
 
 def report(given: argparse.Namespace) -> str:
     """The whole section, in Markdown."""
-    header = ["budget, positions", "keys and values of so many, MB", "taken beside the weights, MB"]
+    header = ["budget, positions", "the budget, MB", "taken beside the weights, MB"]
     rows = []
     for budget in QUICK if given.quick else BUDGETS:
         command = [sys.executable, "-m", "bench.memory", "--measure", str(budget)]

@@ -64,15 +64,17 @@ def common(one: Symbols, other: Symbols) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def portion(suffixes: Sequence[int], new: int, trunk: int, free: int, places: int) -> int:
+def portion(
+    suffixes: Sequence[int], each: Callable[[int], int], trunk: int, free: int, places: int
+) -> int:
     """How many of a group's first prompts fit: in `free` positions and `places` sequences.
 
-    A prompt takes as many positions as the longest suffix that is admitted with it (suffixes of
-    one admission lie in one buffer) and `new` for its answer; the trunk counts once, 0 if it is
-    there already.
+    each: what a prompt takes whose suffix has so many positions. A prompt counts with the longest
+    suffix that is admitted with it (suffixes of one admission lie in one buffer); the trunk
+    counts once, 0 if it is there already.
     """
     longest = accumulate(suffixes[:places], max)
-    needs = (trunk + count * (suffix + new) for count, suffix in enumerate(longest, start=1))
+    needs = (trunk + count * each(suffix) for count, suffix in enumerate(longest, start=1))
     return sum(1 for _ in takewhile(lambda need: need <= free, needs))
 
 

@@ -143,13 +143,17 @@ def test_the_common_beginning_is_counted_in_symbols() -> None:
 
 def test_a_portion_is_what_fits_with_the_longest_suffix_for_all() -> None:
     suffixes = [3, 3, 10, 1]
-    assert portion(suffixes, 5, 100, 116, 9) == 2  # 100 + 2 * (3 + 5)
-    assert portion(suffixes, 5, 100, 115, 9) == 1
-    assert portion(suffixes, 5, 100, 145, 9) == 3  # 100 + 3 * (10 + 5)
-    assert portion(suffixes, 5, 100, 1000, 9) == 4
-    assert portion(suffixes, 5, 100, 1000, 2) == 2
-    assert portion(suffixes, 5, 100, 50, 9) == 0
-    assert portion(suffixes, 5, 0, 16, 9) == 2  # the trunk is there already
+
+    def five(suffix: int) -> int:
+        return suffix + 5
+
+    assert portion(suffixes, five, 100, 116, 9) == 2  # 100 + 2 * (3 + 5)
+    assert portion(suffixes, five, 100, 115, 9) == 1
+    assert portion(suffixes, five, 100, 145, 9) == 3  # 100 + 3 * (10 + 5)
+    assert portion(suffixes, five, 100, 1000, 9) == 4
+    assert portion(suffixes, five, 100, 1000, 2) == 2
+    assert portion(suffixes, five, 100, 50, 9) == 0
+    assert portion(suffixes, five, 0, 16, 9) == 2  # the trunk is there already
 
 
 @given(
@@ -165,7 +169,7 @@ def test_a_portion_never_exceeds_the_room_and_one_more_would(
     def need(count: int) -> int:
         return trunk + count * (max(suffixes[:count]) + new)
 
-    count = portion(suffixes, new, trunk, free, places)
+    count = portion(suffixes, lambda suffix: suffix + new, trunk, free, places)
     assert count <= places
     assert count == 0 or need(count) <= free
     assert count == min(places, len(suffixes)) or need(count + 1) > free

@@ -17,7 +17,6 @@ from .trunk import Trunk, window_of
 
 _STEP = 64  # room for so many more tokens whenever a buffer is full
 _FAR = 1 << 40  # the position of a slot that holds nothing
-_SCORES = 1 << 26  # at most so many scores at once, 256 MiB in fp32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,20 @@ class _New:
 class Block:
     """n sequences after one trunk. Slots are filled in step: all at once, with gaps at first.
 
-    limit: slots that a sequence may fill, its suffix and its answer.
+    limit: slots that a sequence may fill, its suffix and its answer. scores: so many of
+    attention's are there at once, but for those of one sequence.
     """
 
     def __init__(
-        self, trunk: Trunk, suffixes: Sequence[int], answer: int, config: DecoderConfig
+        self,
+        trunk: Trunk,
+        suffixes: Sequence[int],
+        answer: int,
+        config: DecoderConfig,
+        scores: int = 1 << 26,
     ) -> None:
         self.trunk, self.limit = trunk, max(suffixes) + answer
+        self._together = scores
         self._config, self._device = config, trunk.keys[0].device
         self._keys: list[Tensor | None] = [None] * config.layers
         self._values: list[Tensor | None] = [None] * config.layers
@@ -129,22 +135,33 @@ class Block:
         trunk_keys, trunk_values = self.trunk.keys[layer], self.trunk.values[layer]
         heads, count, asked, _ = rows.shape
         length, slots = self.trunk.length, own_keys.shape[2]
-        together = max(1, _SCORES // (heads * asked * (length + slots)))
+        together = max(1, self._together // (heads * asked * (length + slots)))
         mixed = torch.empty_like(rows)
         for start in range(0, count, together):
             part = slice(start, start + together)
-            asking = rows[:, part]
-            far = _scores(asking.flatten(1, 2), trunk_keys).view(heads, -1, asked, length)
-            near = _scores(asking, own_keys[:, part])  # (K, n, t * G, T)
-            scores = torch.cat((far, near), dim=-1)
+            scores = self._scores(rows[:, part], trunk_keys, own_keys[:, part])
             if blocked is not None:
                 at_end = scores[..., -blocked.shape[-1] :]
                 at_end.masked_fill_(blocked[part], -torch.inf)
-            weights = scores.softmax(dim=-1).to(rows.dtype)
+            weights = torch.softmax(scores, dim=-1, out=scores).to(rows.dtype)
             of_trunk = weights[..., :length].flatten(1, 2) @ trunk_values.to(rows.dtype)
             of_own = weights[..., length:] @ own_values[:, part].to(rows.dtype)
             mixed[:, part] = of_own + of_trunk.view_as(of_own)
         return mixed
+
+    def _scores(self, rows: Tensor, trunk_keys: Tensor, own_keys: Tensor) -> Tensor:
+        """(K, n', t * G, S + T) of rows (K, n', t * G, d), in fp32 or wider if the rows are.
+
+        Written where softmax reads them: joined afterwards, they would be there twice, and fresh
+        memory costs more than the products.
+        """
+        kind = torch.promote_types(rows.dtype, torch.float32)
+        rows, length = rows.to(kind), self.trunk.length
+        scores = rows.new_empty(*rows.shape[:3], length + own_keys.shape[2])
+        far = scores[..., :length].flatten(1, 2)  # (K, n' * t * G, S)
+        torch.bmm(rows.flatten(1, 2), trunk_keys.to(kind).transpose(-1, -2), out=far)
+        scores[..., length:] = rows @ own_keys.to(kind).transpose(-1, -2)
+        return scores
 
     def _own(self, layer: int) -> tuple[Tensor, Tensor]:
         keys, values, used = self._keys[layer], self._values[layer], self._slots.shape[1]
@@ -190,9 +207,3 @@ class Block:
             new = new[:, self._new.places.flatten()]
         buffer[:, :, start:end] = new.view(heads, len(self), end - start, width)
         return buffer
-
-
-def _scores(queries: Tensor, keys: Tensor) -> Tensor:
-    """(..., t, d) times (..., T, d), (..., t, T) in fp32, or wider if the queries are."""
-    kind = torch.promote_types(queries.dtype, torch.float32)
-    return queries.to(kind) @ keys.to(kind).transpose(-1, -2)

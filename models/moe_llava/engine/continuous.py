@@ -19,12 +19,13 @@ from lvlm_eval.schema import Decoding
 from ..network import Network
 from .block import Block
 from .features import Features
+from .footprint import Footprint
 from .packed import step
 from .prompt import Alphabet, Encoded, embed
 from .sampler import next_tokens
 from .scheduler import Line, Waiting
 from .sequence import Answer, Question, Shown, Step, Stops, failed
-from .trunk import Stem, Trunk, prefill
+from .trunk import Prompt, Stem, Trunk, prefill
 
 _log = logging.getLogger(__name__)
 _AHEAD = 32  # pictures of prompts to come that are read meanwhile
@@ -32,8 +33,9 @@ _AHEAD = 32  # pictures of prompts to come that are read meanwhile
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """budget: cached positions. places: sequences at once. window: questions looked at.
-    reuse: whether prompts share what they have in common. max_length: of prompts."""
+    """budget: cached positions, and what is computed in their measure. places: sequences at once.
+    window: questions looked at. reuse: whether prompts share what they have in common.
+    max_length: of prompts."""
 
     budget: int
     places: int
@@ -61,7 +63,8 @@ class Continuous:
         self._live: list[_Live] = []
         self._admitted: list[tuple[Line, list[Encoded]]] = []  # not yet live
         self._kept: Trunk | None = None
-        self._features = Features(network)
+        self._footprint = Footprint.of(network)
+        self._features = Features(network, self._footprint.pictures(limits.budget))
 
     def steps(self, questions: Iterable[Question]) -> Iterator[Step]:
         """Each step's answers; those that end free their places for others."""
@@ -91,27 +94,32 @@ class Continuous:
 
     @property
     def _used(self) -> int:
-        """Cached positions that are taken, with what answers may still come to."""
+        """Positions that are taken: cached, with what answers may still come to, and computed."""
         own = sum(len(live.block) * live.block.limit for live in self._live)
-        return own + sum(trunk.length for trunk in self._trunks)
+        decoded = self._footprint.computing(sum(len(live.block) for live in self._live))
+        return own + sum(trunk.length for trunk in self._trunks) + decoded
+
+    def _each(self, suffix: int) -> int:
+        """What a question takes that is admitted with so many positions to itself."""
+        return suffix + self._decoding.max_new_tokens + self._footprint.computing(suffix)
 
     def _admit(self, waiting: Waiting) -> None:
         """Chooses who is next: as many as fit, in their order."""
-        new, limits = self._decoding.max_new_tokens, self._limits
-        free = limits.budget - self._used
+        limits = self._limits
+        free = self._footprint.left(limits.budget) - self._used
         places = limits.places - sum(len(live.block) for live in self._live)
         while places > 0 and (line := waiting.head()) is not None:
             idle = not self._live and not self._admitted
             trunk = line.length if line.trunk is None else 0
             suffixes = line.suffixes()
-            count = portion(suffixes, new, trunk, free, places)
+            count = portion(suffixes, self._each, trunk, free, places)
             few = count < min(len(suffixes), max(1, limits.places // 4))
             if not idle and (count == 0 or (few and trunk)):
                 return  # rather wait than compute a trunk for few, or go over the budget
             count = max(count, 1)
             chosen = [line.waiting.popleft() for _ in range(count)]
             self._admitted.append((line, chosen))
-            free -= trunk + count * (max(suffixes[:count]) + new)
+            free -= trunk + count * self._each(max(suffixes[:count]))
             places -= count
             if line.waiting:
                 return
@@ -185,7 +193,8 @@ class Continuous:
             if line.trunk is None:
                 line.trunk = self._prefill(line, chosen[0], features)
             suffixes = [one.length - line.trunk.length for one in chosen]
-            block = Block(line.trunk, suffixes, new, network.decoder.config)
+            scores = self._footprint.scores(self._limits.budget)
+            block = Block(line.trunk, suffixes, new, network.decoder.config, scores)
             answers = [Answer.begin(one.question, self._decoding.seed) for one in chosen]
             self._live.append(_Live(block, answers, chosen))
             pieces += [(one.symbols[len(line.symbols) :], one.scaled) for one in chosen]
@@ -202,7 +211,11 @@ class Continuous:
                 stem, most = Stem(trunk, first.ends[shared]), shared
         piece = (line.symbols[most:], first.scaled)
         embeds = embed(self._network, self._alphabet, [piece], features)
-        return prefill(self._network, line.symbols, embeds, first.length, stem)
+        room = (
+            self._footprint.left(self._limits.budget) - self._used - first.ends[len(line.symbols)]
+        )
+        prompt = Prompt(line.symbols, first.length, self._footprint.piece(room))
+        return prefill(self._network, prompt, embeds, stem)
 
     def _retreat(self, waiting: Waiting, error: torch.OutOfMemoryError) -> Step:
         """Begins anew with half of what was there; a question alone has failed."""

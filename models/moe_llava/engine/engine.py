@@ -17,16 +17,15 @@ import torch
 
 from lvlm_eval.schema import Decoding
 
-from ..memory import bytes_free
 from ..network import Network
 from .continuous import Continuous, Limits
+from .footprint import Footprint
 from .plain import Plain
 from .prompt import Alphabet
 from .sequence import Finished, Question, Step, Stops, failed
 
 _log = logging.getLogger(__name__)
 EngineRouting = Literal["argmax", "capacity", "sampled"]
-_SHARE = 0.5  # of the free memory that keys and values may take
 _FULL = (
     "UsageError: the conversation fills the {} positions that the model takes, so its end "
     "would be cut off; start a new one"
@@ -42,8 +41,9 @@ class Engine:
     original always has. It and "capacity" ask in padded batches and share nothing.
     max_length: longer prompts are cut from the right, as LLaVA-1.5 does; None for no limit.
     routing_seed: of that noise; what tokens are drawn does not depend on it, nor it on their seed.
-    budget: positions whose keys and values are kept at once; 0: as many as fit into half of the
-    memory that is free. reuse: whether what prompts have in common is computed once.
+    budget: positions whose keys and values are kept at once, or what takes as much while it is
+    computed; 0: as many as fit into half of the memory that is free.
+    reuse: whether what prompts have in common is computed once.
     batch: at most so many sequences at once. window: so many questions are looked at together, to
     find those that share something.
     """
@@ -89,7 +89,7 @@ class Engine:
         if self.routing != "argmax":
             yield from self._padded(questions, decoding)
             return
-        budget = self.budget or positions_free(self.network)
+        budget = self.budget or Footprint.of(self.network).free(self.network)
         limits = Limits(budget, self.batch, self.window, self.reuse, self.max_length)
         yield from Continuous(self.network, self.stops, decoding, limits).steps(questions)
 
@@ -123,13 +123,3 @@ def _halving(plain: Plain, questions: Sequence[Question], decoding: Decoding) ->
                 continue
             _log.warning("out of memory with %d questions: halving", len(rest))
             batches[:0] = [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
-
-
-def positions_free(network: Network) -> int:
-    """How many positions' keys and values fit into half of the memory that is free.
-
-    One takes 2 x layers x key heads x head width numbers of the network's dtype.
-    """
-    config = network.decoder.config
-    width = 2 * config.layers * config.kv_heads * config.head_width
-    return max(1, int(_SHARE * bytes_free(network.device)) // (width * network.dtype.itemsize))

@@ -18,14 +18,13 @@ from .sequence import Shown, read_pictures
 # about pictures of CLIP 256 x 6 at 336/14 took a tenth longer by eights.
 _TOGETHER = {"cpu": 1}
 _TOGETHER_ELSEWHERE = 16
-_REMEMBERED = 32  # for prompts that show them once more
 
 
 class Features:
-    """Vectors of pictures by their keys."""
+    """Vectors of pictures by their keys. remembered: for prompts that show them once more."""
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self, network: Network, remembered: int) -> None:
+        self._network, self._remembered = network, remembered
         self._known: OrderedDict[str, Tensor] = OrderedDict()
 
     def encode(self, pictures: Mapping[str, Shown]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -43,7 +42,7 @@ class Features:
         for key, vectors in found.items():
             self._known[key] = vectors
             self._known.move_to_end(key)
-        while len(self._known) > _REMEMBERED:
+        while len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return found, errors
 

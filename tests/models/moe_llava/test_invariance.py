@@ -4,6 +4,7 @@ stands, how many pictures there are, whether there is a cache, and the hour of t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,10 +17,10 @@ from lvlm_eval.models.moe_llava.engine.block import Block
 from lvlm_eval.models.moe_llava.engine.engine import Engine
 from lvlm_eval.models.moe_llava.engine.packed import step
 from lvlm_eval.models.moe_llava.engine.plain import Plain
-from lvlm_eval.models.moe_llava.engine.prompt import Alphabet, Encoded, embed
+from lvlm_eval.models.moe_llava.engine.prompt import Alphabet, embed
 from lvlm_eval.models.moe_llava.engine.runner import decode, prefill
 from lvlm_eval.models.moe_llava.engine.sequence import Picture, Question
-from lvlm_eval.models.moe_llava.engine.trunk import Stem, Trunk
+from lvlm_eval.models.moe_llava.engine.trunk import Prompt, Stem, Trunk
 from lvlm_eval.models.moe_llava.engine.trunk import prefill as prefill_trunk
 from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN, Side, Spliced
@@ -115,9 +116,11 @@ def test_logits_behind_a_shared_beginning_are_those_of_whole_prompts(case: str) 
     features = {"0": network.image_features(PIXELS[:1])[0]}
     alone = common(one.symbols, two.symbols) == 0  # beyond the trained length nothing is shared
     assert alone == (case in LONG)
-    for shared in () if alone else (2, 4):  # a stem within the text, and behind the picture
-        stem = make_trunk(network, alphabet, one, 2, features, None)
-        trunk = make_trunk(network, alphabet, one, shared, features, Stem(stem, stem.length))
+    # a stem within the text, and behind the picture; the rest at once, and in pieces
+    for shared, piece in () if alone else ((2, 99), (4, 99), (4, 3), (4, 1)):
+        prompt = Prompt(one.symbols[:shared], one.length, piece)
+        stem = make_trunk(network, alphabet, replace(prompt, symbols=one.symbols[:2]), features)
+        trunk = make_trunk(network, alphabet, prompt, features, Stem(stem, stem.length))
         block = Block(
             trunk, [q.length - trunk.length for q in (one, two)], 6, network.decoder.config
         )
@@ -131,15 +134,14 @@ def test_logits_behind_a_shared_beginning_are_those_of_whole_prompts(case: str) 
 def make_trunk(
     network: Network,
     alphabet: Alphabet,
-    one: Encoded,
-    end: int,
+    prompt: Prompt,
     features: dict[str, Tensor],
-    stem: Stem | None,
+    stem: Stem | None = None,
 ) -> Trunk:
-    """The trunk of a prompt's first symbols, behind the stem."""
+    """The trunk of the prompt's symbols, behind the stem."""
     start = len(stem.trunk.symbols) if stem else 0
-    embeds = embed(network, alphabet, [(one.symbols[start:end], one.scaled)], features)
-    return prefill_trunk(network, one.symbols[:end], embeds, one.length, stem)
+    embeds = embed(network, alphabet, [(prompt.symbols[start:], False)], features)
+    return prefill_trunk(network, prompt, embeds, stem)
 
 
 @torch.inference_mode()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lvlm_eval.models.moe_llava.engine.block import Block
 from lvlm_eval.models.moe_llava.engine.engine import Engine
+from lvlm_eval.models.moe_llava.engine.footprint import Footprint
 from lvlm_eval.models.moe_llava.engine.packed import step
 from lvlm_eval.models.moe_llava.engine.plain import Plain
 from lvlm_eval.models.moe_llava.engine.sequence import Finished, Picture, Question
@@ -122,7 +123,7 @@ def test_what_prompts_share_is_computed_once(
 
 
 @pytest.mark.parametrize("budget", [30, 64, 100, 333])
-def test_no_more_positions_are_cached_than_the_budget_takes(
+def test_no_more_is_cached_and_computed_than_the_budget_takes(
     network: Network, monkeypatch: pytest.MonkeyPatch, budget: int
 ) -> None:
     new, needs = 5, {q.question_id: q for q in many()}
@@ -133,11 +134,13 @@ def test_no_more_positions_are_cached_than_the_budget_takes(
         logits = step(network, blocks, embeds)
         buffers = [buffer for block in blocks for buffer in block._keys[:1] if buffer is not None]
         trunks = {id(block.trunk): block.trunk.length for block in blocks}
-        seen.append(sum(b.shape[1] * b.shape[2] for b in buffers) + sum(trunks.values()))
+        cached = sum(b.shape[1] * b.shape[2] for b in buffers) + sum(trunks.values())
+        seen.append(cached + Footprint.of(network).computing(len(embeds)))
         return logits
 
     monkeypatch.setattr(STEP, watched)
     answers(Engine(network, never, budget=budget), many(), Decoding(max_new_tokens=new))
+    most += Footprint.of(network).computing(most - new)
     assert max(seen) <= max(budget, most)
     assert budget < most or max(seen) > budget // 2
 

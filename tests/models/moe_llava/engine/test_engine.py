@@ -143,7 +143,7 @@ def test_a_question_too_large_for_the_memory_fails_alone(
     expected = answers(engine, questions, decoding)
 
     def limited(network: Network, blocks: Sequence[Block], embeds: Tensor) -> Tensor:
-        if any(block.trunk.length > 15 for block in blocks):
+        if any(block.trunk.length > 16 for block in blocks):
             raise torch.OutOfMemoryError("too long")
         return step(network, blocks, embeds)
 

@@ -52,7 +52,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @torch.inference_mode()
 def test_pictures_are_encoded_only_once(network: Network, sizes: list[int]) -> None:
-    features = Features(network)
+    features = Features(network, 32)
     found, errors = features.encode(some(*range(10)))
     assert sum(sizes) == 10
     assert not errors
@@ -67,7 +67,7 @@ def test_pictures_are_encoded_only_once(network: Network, sizes: list[int]) -> N
 
 @torch.inference_mode()
 def test_of_many_pictures_the_latest_are_remembered(network: Network, sizes: list[int]) -> None:
-    features = Features(network)
+    features = Features(network, 32)
     assert len(features.encode(some(*range(40)))[0]) == 40
     sizes.clear()
     features.encode(some(39))
@@ -82,7 +82,7 @@ def test_of_many_pictures_the_latest_are_remembered(network: Network, sizes: lis
 @torch.inference_mode()
 def test_a_picture_that_cannot_be_read_hinders_no_other(network: Network) -> None:
     wanted = {**some(1), "x": Broken("x"), **some(2)}
-    found, errors = Features(network).encode(wanted)
+    found, errors = Features(network, 32).encode(wanted)
     assert set(found) == {"1", "2"}
     assert errors == {"x": "ImageError: x"}
-    assert Features(network).encode({"x": Broken("x")}) == ({}, {"x": "ImageError: x"})
+    assert Features(network, 32).encode({"x": Broken("x")}) == ({}, {"x": "ImageError: x"})
