@@ -1,9 +1,10 @@
 """From a name to a task or an adapter. Only this module imports plugins, and only chosen ones.
 
-A task is `lvlm_eval.tasks.<name>` with a TASK (and perhaps SPLITS), a model adapter is
-`lvlm_eval.models.<name>` with a `load`; both may also come from an installed package (entry
-points `lvlm_eval.tasks`, `lvlm_eval.models`) or from a file given with --plugin. There is no
-list to keep: the file's name is the plugin's name.
+A task is `lvlm_eval.tasks.<name>` with a TASK (and perhaps SPLITS) or a declaration
+`tasks/<name>.yaml`, a model adapter is `lvlm_eval.models.<name>` with a `load`. Both may also come
+from an installed package (entry points `lvlm_eval.tasks`, `lvlm_eval.models`: a module, or the path
+of a declaration) or from a file or folder given with --plugin. There is no list to keep: the
+file's name is the plugin's name.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
+from lvlm_eval.declared.bare_file import SUFFIXES, bare_task
+from lvlm_eval.declared.build import declared_task
 from lvlm_eval.errors import UsageError
 from lvlm_eval.schema import Tally, Task, TaskRun
 
@@ -34,7 +37,8 @@ SUITES: Mapping[str, tuple[str, ...]] = {
 
 def task_names(files: Iterable[Path] = ()) -> list[str]:
     """The names of all tasks there are, sorted; imports none."""
-    return sorted({*_names("tasks"), *(file.stem for file in files if _has(file, "TASK"))})
+    given = (file.stem for file in _plugin_files(files) if _is_task(file))
+    return sorted({*_names("tasks"), *(file.stem for file in _declarations()), *given})
 
 
 def model_names() -> list[str]:
@@ -57,16 +61,48 @@ def select_tasks(wanted: str, files: Sequence[Path] = ()) -> list[Task]:
 def load_task(name: str, files: Sequence[Path] = ()) -> Task:
     """The task of that name, or one of its explicit splits (`mmbench_en_dev_20230712`)."""
     for candidate in _prefixes(name):
-        module = _module("tasks", candidate, files)
-        if module is None:
-            continue
-        tasks = {candidate: module.TASK, **getattr(module, "SPLITS", {})}
+        tasks = _tasks_called(candidate, files)
         if name in tasks:
-            task = tasks[name]
-            assert isinstance(task, Task)
-            return task
+            return tasks[name]
     names = task_names(files)
     raise UsageError(f"unknown task {name!r}; there are {', '.join(names)}{_closest(name, names)}")
+
+
+def _tasks_called(name: str, files: Sequence[Path]) -> Mapping[str, Task]:
+    """The task of a file's or module's name, with its splits; empty if there is none."""
+    declarations = [file for file in _plugin_files(files) if file.suffix != ".py"]
+    for file in declarations:
+        if file.stem == name:
+            return {name: bare_task(file) if file.suffix in SUFFIXES else declared_task(file)}
+    for file in _declarations():
+        if file.stem == name:
+            return {name: declared_task(file, bundled=True)}
+    found = _module("tasks", name, files)
+    if isinstance(found, Path):
+        return {name: declared_task(found)}
+    return {} if found is None else {name: found.TASK, **getattr(found, "SPLITS", {})}
+
+
+def _declarations() -> list[Path]:
+    """The declared tasks of this package."""
+    package = importlib.import_module("lvlm_eval.tasks")
+    return [file for folder in package.__path__ for file in sorted(Path(folder).glob("*.yaml"))]
+
+
+def _plugin_files(files: Iterable[Path]) -> list[Path]:
+    """The files given with --plugin; of a folder all that can be a plugin."""
+    kinds = (".py", ".yaml", *SUFFIXES)
+    found: list[Path] = []
+    for file in files:
+        inside = sorted(file.iterdir()) if file.is_dir() else [file]
+        found += [one for one in inside if one.suffix in kinds or not file.is_dir()]
+    return found
+
+
+def _is_task(file: Path) -> bool:
+    if not file.is_file():
+        raise UsageError(f"--plugin {file}: no such file")
+    return file.suffix != ".py" or hasattr(_from_file(file), "TASK")
 
 
 def _prefixes(name: str) -> Iterator[str]:
@@ -93,7 +129,7 @@ def finish_of(task_run: TaskRun, files: Sequence[Path] = ()) -> Callable[[Tally]
 def adapter(name: str, files: Sequence[Path] = ()) -> ModuleType:
     """The module of a model adapter; importing it imports no heavy library."""
     module = _module("models", name, files)
-    if module is None or not hasattr(module, "load"):
+    if not isinstance(module, ModuleType) or not hasattr(module, "load"):
         raise UsageError(f"unknown model adapter {name!r}; there are {', '.join(model_names())}")
     return module
 
@@ -128,14 +164,14 @@ def _names(kind: str) -> list[str]:
     return [*own, *(entry.name for entry in entries)]
 
 
-def _module(kind: str, name: str, files: Sequence[Path]) -> ModuleType | None:
-    for file in files:
-        if file.stem == name:
+def _module(kind: str, name: str, files: Sequence[Path]) -> ModuleType | Path | None:
+    for file in _plugin_files(files):
+        if file.stem == name and file.suffix == ".py":
             return _from_file(file)
     for entry in importlib.metadata.entry_points(group=f"lvlm_eval.{kind}", name=name):
-        module = entry.load()
-        assert isinstance(module, ModuleType)
-        return module
+        loaded = entry.load()
+        assert isinstance(loaded, (ModuleType, Path)), f"entry point {name}: {loaded!r}"
+        return loaded
     if not name.isidentifier() or name not in _names(kind):
         return None
     return importlib.import_module(f"lvlm_eval.{kind}.{name}")
@@ -150,7 +186,3 @@ def _from_file(file: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
-
-
-def _has(file: Path, name: str) -> bool:
-    return hasattr(_from_file(file), name)

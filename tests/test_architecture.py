@@ -40,6 +40,7 @@ LAYERS = (
         "data_hub",
         "data_row",
         "data_tsv",
+        "declared",
         "devices",
         "durable",
         "facts",

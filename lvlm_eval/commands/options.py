@@ -19,7 +19,10 @@ NewTokens = Annotated[int | None, typer.Option(help="Replaces the tasks' own.")]
 Dtype = Annotated[str | None, typer.Option(help="Number type of the weights.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")]
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="A Python file with a TASK or a load.")
+    list[Path] | None,
+    typer.Option(
+        "--plugin", help="A file (Python, YAML, a table of questions) or a folder of such."
+    ),
 ]
 
 

@@ -1,0 +1,1 @@
+"""Tasks that are declared and not programmed: a YAML of about ten lines, or a bare data file."""

@@ -1,0 +1,82 @@
+"""A declaration to the task that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from lvlm_eval.answers.letters import bare_letter, first_character, lenient_letter, letter_or_text
+from lvlm_eval.answers.openings import leading_letter
+from lvlm_eval.declared.declaration import Declaration, Family, read_declaration
+from lvlm_eval.declared.samples import TOGETHER, samples
+from lvlm_eval.errors import UsageError
+from lvlm_eval.families import choice, yes_no
+from lvlm_eval.families.choice import Marking, Reader
+from lvlm_eval.families.counting import Counting, counted
+from lvlm_eval.families.exact import count, plain, score_exact
+from lvlm_eval.schema import Decoding, Response, Sample, Score, Task
+
+Scoring = Callable[[Sample, Response], Score]
+
+LETTERS: Mapping[str, tuple[Reader, str]] = {
+    "lenient": (lenient_letter, "a patient reader"),
+    "bare": (bare_letter, "bare letter"),
+    "first": (first_character, "first character"),
+    "leading": (leading_letter, "leading letter"),
+    "letter_or_text": (letter_or_text, "letter or option's text"),
+}
+
+
+def _scoring_of(found: tuple[Reader, str]) -> Scoring:
+    return partial(choice.score, Marking(*found, names=choice.by(), lenient=True))
+
+
+# By family its readers; the first is the one that stands where a declaration names none.
+READERS: Mapping[Family, Mapping[str, Scoring]] = {
+    "choice": {name: _scoring_of(found) for name, found in LETTERS.items()},
+    "yes_no": {name: yes_no.score_yes_no(*found) for name, found in yes_no.READERS.items()},
+    "short_answer": {
+        "exact": score_exact(plain, "whole answer"),
+        "count": score_exact(count, "whole answer as a number"),
+    },
+}
+
+
+def declared_task(file: Path, *, bundled: bool = False) -> Task:
+    """The task of a YAML, named like the file.
+
+    bundled: it is one of the package's own, whose standing its tests prove; anyone else's is
+    declared.
+    """
+    declaration = read_declaration(file)
+    if declaration.assurance != "declared" and not bundled:
+        raise UsageError(
+            f"{file}: assurance: {declaration.assurance!r} stands on tests of this project; "
+            "a task of your own is 'declared', so leave the key out"
+        )
+    return build(file.stem, declaration, str(file))
+
+
+def build(name: str, declaration: Declaration, where: str) -> Task:
+    """The task; UsageError where a reader or a figure is not there."""
+    readers = READERS[declaration.family]
+    reader = declaration.read or next(iter(readers))
+    if reader not in readers:
+        raise UsageError(f"{where}: read: {reader!r} is none of {', '.join(readers)}")
+    axes = tuple(declaration.breakdown)
+    counting = Counting(
+        axes, TOGETHER if declaration.together else "", declaration.headline, lenient=True
+    )
+    return Task(
+        name=name,
+        version=declaration.version,
+        title=declaration.title,
+        decoding=Decoding(max_new_tokens=declaration.max_new_tokens),
+        samples=partial(samples, name=name, declaration=declaration),
+        primary=reader,
+        variants={reader: counted(readers[reader], counting)},
+        assurance=declaration.assurance,
+        licence=declaration.licence,
+        expected=(declaration.headline,),
+    )
