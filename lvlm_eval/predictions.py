@@ -14,6 +14,8 @@ from lvlm_eval.data import Row, read_jsonl
 from lvlm_eval.errors import DataError, PredictionError
 from lvlm_eval.schema import Response, Sample
 
+_JUDGE = "judge"  # fields so called hold what a judge replied on the answer
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -43,7 +45,9 @@ def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
             written = row.identifier("question_id" if "question_id" in row.values else "id")
             question_id = _match(row, written, names, prompts, answered)
             answered[question_id] = row.origin
-            joined.append(Prediction(written, Response(question_id, row.text("text"), "stop")))
+            replies = {k: v for k, v in row.values.items() if k.startswith(_JUDGE)}
+            response = Response(question_id, row.text("text"), "stop", judge=replies)
+            joined.append(Prediction(written, response))
     except DataError as error:
         raise PredictionError(str(error)) from None
     return joined

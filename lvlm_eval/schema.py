@@ -191,13 +191,17 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A model's answer. After an error `text` is empty and `error` has kind and message."""
+    """A model's answer. After an error `text` is empty and `error` has kind and message.
+
+    judge: a judge's replies on it, where they were recorded with it, by the recorder's names.
+    """
 
     question_id: str
     text: str
     finish: Finish
     new_tokens: int = 0
     error: str = ""
+    judge: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 Options = Mapping[str, str]
 
@@ -88,6 +88,76 @@ def _only_text(text: str, options: Options) -> str | None:
     lowered = text.lower()
     found = [letter for letter, option in options.items() if option.lower() in lowered]
     return found[0] if len(found) == 1 else None
+
+
+# What may stand around a letter, in the order of trying.
+_AROUND = (
+    ("", "."), ("", ","), ("", ":"), ("", ")"), ("", ")."), ("(", ")"), ("(", ")."),
+    (":", ""), (":", ","), (":", "."), (":", ")"), (":", ")."),
+)  # fmt: skip
+
+
+def letter_in_marks(text: str, options: Options) -> str | None:
+    """lmms-eval's `MMBench_Evaluator.can_infer`, then its ranked letter: the only letter of A to E
+    that is a word, the only one inside the same marks, the only option whose text occurs.
+
+    In a text of more than three words with an "A" among them no bare letter counts.
+    """
+    text = text.strip()
+    words = text.split()
+    bare = [letter for letter in _FIVE if letter in words]
+    if _NO_ANSWER not in text:
+        if len(bare) == 1 and not ("A" in words and len(words) > 3):
+            return bare[0]
+        for before, after in _AROUND:
+            marked = [letter for letter in _FIVE if before + letter + after in words]
+            if len(marked) == 1:
+                return marked[0]
+    return _only_text(text, options) or ranked_letter(text, list(options))
+
+
+# After the first of each of these a letter counts, however far; the languages are lmms-eval's.
+_QUALITIES = {
+    "answer": ("", "correct ", "best "),
+    "option": ("correct ", "best "),
+    "choice": ("", "correct "),
+}
+_PHRASES = (
+    *(f"{the}{q}{n} is" for the in ("", "the ") for n, found in _QUALITIES.items() for q in found),
+    *("my answer is", "my choice is", "i choose", "i select", "i pick"),
+    *("옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは"),
+)
+_FORMS = {"({})": 6, "{}.": 5, "{}:": 4, "{})": 3, "{} ": 2}  # by rank
+_START, _END, _PHRASE, _ANYWHERE = 10, 9, 7, 0
+
+
+def ranked_letter(text: str, letters: Iterable[str]) -> str | None:
+    """lmms-eval's `extract_mcq_answer`: of all places where a letter stands the best form wins, of
+    equals the last.
+
+    Best is a letter at the start, so "A good question; the answer is C." is A; then one at the
+    end, one after a phrase such as "answer is", "(X)", "X.", "X:", "X)", "X " and, if there is
+    nothing else, a letter anywhere, even inside a word.
+    """
+    core = text.strip()
+    for mark in ",.!?;:'\"":
+        core = core.strip(mark)
+    found = [place for letter in letters for place in _places(f" {core} ", letter)]
+    return max(found)[2] if found else None
+
+
+def _places(text: str, letter: str) -> list[tuple[int, int, str]]:
+    """Rank, position and the letter, of each form in which it occurs."""
+    found = [(rank, text.rfind(form.format(letter))) for form, rank in _FORMS.items()]
+    lowered = text.lower()
+    ends = (lowered.find(phrase) + len(phrase) for phrase in _PHRASES if phrase in lowered)
+    found += [(_PHRASE, text.find(letter, end)) for end in ends]
+    if re.match(rf"\s*[(\[]?{letter}\b", text):
+        found.append((_START, 0))
+    if re.search(rf"\b{letter}\W*\Z", text):
+        found.append((_END, len(text)))
+    found.append((_ANYWHERE, text.rfind(letter)))
+    return [(rank, position, letter) for rank, position in found if position >= 0]
 
 
 def lenient_letter(text: str, options: Options) -> str | None:

@@ -22,6 +22,11 @@ Reader = Callable[[str, Options], str | None]
 Names = Callable[[Record], Iterable[str]]
 
 
+def one_mean(record: Record) -> tuple[str]:
+    """Accuracy over all questions, without a break-down."""
+    return (ACCURACY,)
+
+
 def by(*axes: str) -> Names:
     """The means that a record goes into: `accuracy`, and `<axis>/<row>` of each of these groups."""
 
@@ -45,7 +50,7 @@ class Marking:
 
     read: Reader
     how: str
-    names: Names
+    names: Names = one_mean
     headline: str = ACCURACY
     lenient: bool = False
 

@@ -113,3 +113,11 @@ def test_a_third_answer_to_two_questions_is_one_too_many(tmp_path: Path) -> None
 def test_a_missing_file_is_a_prediction_error(tmp_path: Path) -> None:
     with pytest.raises(PredictionError, match="no such file"):
         read_predictions(tmp_path / "none.jsonl", SAMPLES)
+
+
+def test_a_judges_recorded_replies_stay_with_the_answer(tmp_path: Path) -> None:
+    path = answers(
+        tmp_path, {"id": "7", "text": "x", "judge_output": "B", "judge_scores": [1], "model": "m"}
+    )
+    (response,) = read_predictions(path, SAMPLES)
+    assert response.judge == {"judge_output": "B", "judge_scores": [1]}

@@ -16,7 +16,7 @@ from lvlm_eval.certify import certify_folder, failures
 from lvlm_eval.errors import MissingData
 from lvlm_eval.metrics import add_up
 from lvlm_eval.plugins import load_task
-from lvlm_eval.prompts import OPTION_LETTER, SHORT_ANSWER
+from lvlm_eval.prompts import OPTION_LETTER, OPTION_LETTER_CN, SHORT_ANSWER
 from lvlm_eval.schema import Record
 
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
@@ -25,6 +25,8 @@ TASKS = (
     "chair",
     "gqa",
     "mathvista",
+    "mmbench_cn",
+    "mmbench_en",
     "mme",
     "pope",
     "refcoco",
@@ -34,7 +36,8 @@ TASKS = (
 )
 SUFFIXES = {
     **dict.fromkeys(("gqa", "mme", "pope", "vqav2"), SHORT_ANSWER),
-    **dict.fromkeys(("scienceqa", "seed_bench"), OPTION_LETTER),
+    **dict.fromkeys(("mmbench_en", "scienceqa", "seed_bench"), OPTION_LETTER),
+    "mmbench_cn": OPTION_LETTER_CN,
 }  # LLaVA's words for a kind of answer, where it has some
 PICTURES = {"scienceqa": {0, 1}}  # how many a question may show, where it is not always one
 VARIANTS = tuple((name, variant) for name in TASKS for variant in load_task(name).variants)

@@ -13,7 +13,9 @@ from lvlm_eval.answers.letters import (
     bare_letter,
     first_character,
     lenient_letter,
+    letter_in_marks,
     letter_or_text,
+    ranked_letter,
     science_letter,
     science_letter_of_lmms_eval,
 )
@@ -23,7 +25,9 @@ RULES = (
     bare_letter,
     first_character,
     lenient_letter,
+    letter_in_marks,
     letter_or_text,
+    ranked_letter,
     science_letter,
     science_letter_of_lmms_eval,
 )
@@ -108,6 +112,53 @@ def test_lmms_evals_rule_for_scienceqa_strips(text: str, letter: str | None) -> 
 )
 def test_vlmevalkit_reads_a_letter_or_the_text_of_an_option(text: str, letter: str | None) -> None:
     assert letter_or_text(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        ("E", "E"),  # always A to E, whatever is offered
+        ("A red one", "A"),
+        ("A is what I see", "A"),  # no bare letter beside an A in more than three words: ranked
+        ("I see A there, B.", "B"),
+        ("(C).", "C"),
+        ("it is :D)", "D"),
+        ("A. or B.", "A"),  # two in the same marks: ranked
+        ("blue it is", "B"),
+        ("greenish", None),
+    ],
+)
+def test_lmms_evals_static_rule_knows_certain_marks(text: str, letter: str | None) -> None:
+    assert letter_in_marks(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        ("b", None),
+        ("A good question; the answer is C.", "A"),
+        ("A-Pelican", "A"),
+        ("(B) rather than C", "B"),
+        ("AC", "C"),  # no start, an end neither, so the last of all
+        ("B选", "B"),
+        ("\\boxed{B}", "B"),
+        ("Not A: it must be C!", "C"),
+        ("the answer is B, not so D said", "D"),  # the last after the phrase
+        ("answer is A or B; the answer is A, so", "A"),
+        ("It was (B) and C. then", "B"),
+        ("xB. and C: then", "B"),
+        ("xB: and C) then", "B"),
+        ("xB) and C then", "B"),
+        ("xB then xCx", "B"),
+        ("xBx xCx", "C"),
+        ("none", None),
+        ("", None),
+    ],
+)
+def test_lmms_eval_ranks_the_forms_of_a_letter(text: str, letter: str | None) -> None:
+    assert ranked_letter(text, OPTIONS) == letter
 
 
 @pytest.mark.parametrize(

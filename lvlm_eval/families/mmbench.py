@@ -1,0 +1,192 @@
+"""MMBench and what comes in its table: a row a rotated pass, the picture inside as base64.
+
+Liu et al. 2023, arXiv 2307.06281. Read are the authors' tab-separated files, of which LLaVA's
+`eval/` has two, and the Hub's rows. LLaVA's own rule for what is no option stands in `_listed`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from lvlm_eval.answers.letters import Options
+from lvlm_eval.data import image_folder, locate, require, unique
+from lvlm_eval.data_hub import HubTable, locate_hub, read_hub
+from lvlm_eval.data_row import Row
+from lvlm_eval.data_tsv import read_tsv
+from lvlm_eval.errors import DataError
+from lvlm_eval.families.choice import ACCURACY, listed, offered
+from lvlm_eval.families.circular import ABBREVIATIONS, PRIMARY, VANILLA, VARIANTS, base_of
+from lvlm_eval.schema import Decoding, Image, Prompt, Sample, Task
+
+# What pandas, by which the scripts read the table, takes for an empty cell.
+_EMPTY = frozenset(
+    (
+        "NA",
+        "N/A",
+        "n/a",
+        "<NA>",
+        "#NA",
+        "#N/A",
+        "nan",
+        "NaN",
+        "-nan",
+        "-NaN",
+        "null",
+        "NULL",
+        "None",
+    )
+)
+_LETTERS = "ABCD"
+SHOWN = tuple(f"l2_category/{ability}" for ability in ABBREVIATIONS)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One split of one edition: the names of its table, and the Hub's copy where there is one."""
+
+    files: tuple[str, ...]
+    hub: HubTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A benchmark in MMBench's form.
+
+    folders:  where its tables may lie, its own first.
+    suffix:   what LLaVA adds to the question.
+    editions: by split name, in the order of choosing.
+    """
+
+    name: str
+    title: str
+    folders: tuple[str, ...]
+    suffix: str
+    editions: Mapping[str, Edition]
+
+
+def hub_table(config: str, split: str) -> HubTable:
+    """The Hub's copy, whose dev has 4,329 rows."""
+    columns = ("index", "question", "hint", *_LETTERS, "answer", "category", "L2-category")
+    return HubTable(("lmms-lab/MMBench", "lmms-lab-encoder/MMBench"), split, columns, config=config)
+
+
+def make_tasks(collection: Collection) -> tuple[Task, dict[str, Task]]:
+    """The task by its plain name, which is the first edition that is there, and its splits."""
+    splits = {
+        f"{collection.name}_{split}": _task(
+            collection, f"{collection.name}_{split}", partial(_read, collection, edition)
+        )
+        for split, edition in collection.editions.items()
+    }
+    return _task(collection, collection.name, partial(_choose, collection)), splits
+
+
+def _task(collection: Collection, name: str, read: Callable[[Path], Iterator[Sample]]) -> Task:
+    return Task(
+        name=name,
+        version=1,
+        title=f"{collection.title} (circular accuracy)",
+        decoding=Decoding(max_new_tokens=1024),
+        samples=read,
+        primary=PRIMARY,
+        variants=VARIANTS,
+        assurance="certified",
+        licence="Apache-2.0",
+        shown=(VANILLA, *SHOWN),
+        expected=(ACCURACY, VANILLA),
+    )
+
+
+def _choose(collection: Collection, root: Path) -> Iterator[Sample]:
+    for split, edition in collection.editions.items():
+        there = locate(root, *_places(collection, edition))
+        if there or (edition.hub and locate_hub(root, collection.name, edition.hub)):
+            logger.info("%s stands for %s_%s", collection.name, collection.name, split)
+            return _read(collection, edition, root)
+    first = next(iter(collection.editions.values()))
+    require(root, collection.name, *_places(collection, first))
+    raise AssertionError("require raises where no file is")
+
+
+def _places(collection: Collection, edition: Edition) -> list[str]:
+    return [f"{folder}/{file}" for file in edition.files for folder in collection.folders]
+
+
+def _read(collection: Collection, edition: Edition, root: Path) -> Iterator[Sample]:
+    path = locate(root, *_places(collection, edition))
+    if path is None and edition.hub and locate_hub(root, collection.name, edition.hub):
+        rows = list(read_hub(root, collection.name, edition.hub))
+    else:
+        rows = read_tsv(path or require(root, collection.name, *_places(collection, edition)))
+    images = image_folder(root, *(f"{folder}/images" for folder in collection.folders))
+    passes = Counter(base_of(_index(row)) for row in rows)
+    return unique(_sample(row, collection.suffix, images, passes) for row in rows)
+
+
+def _sample(row: Row, suffix: str, images: Path, passes: Mapping[int, int]) -> Sample:
+    index = _index(row)
+    base = base_of(index)
+    options = {letter: text for letter in _LETTERS if (text := _filled(row, letter))}
+    hint, answer = _filled(row, "hint"), _filled(row, "answer")
+    asked = row.text("question") if _none(hint) else f"{hint}\n{row.text('question')}"
+    return Sample(
+        question_id=str(index),
+        prompt=Prompt.user(_picture(row, base, images), asked + _listed(options) + suffix),
+        target=offered(answer, options, row.origin) if answer else None,
+        facts={"options": options, "index": index, "passes": passes[base]},
+        groups=_groups(row),
+        cluster=str(base),
+        origin=row.origin,
+    )
+
+
+def _listed(options: Options) -> str:
+    """The options up to the first that LLaVA's script takes for none."""
+    shown: dict[str, str] = {}
+    for letter in _LETTERS:
+        if _none(options.get(letter)):
+            break
+        shown[letter] = options[letter]
+    return listed(shown)
+
+
+def _none(text: str | None) -> bool:
+    return text is None or text.lower() in ("nan", "none")
+
+
+def _filled(row: Row, column: str) -> str | None:
+    """The cell's text, None where pandas would read an empty one; the column must be there."""
+    if column not in row.values:
+        return row.text(column)  # raises, naming the column
+    text = row.get(column)
+    return None if text is None or str(text) in _EMPTY else str(text)
+
+
+def _index(row: Row) -> int:
+    text = row.identifier("index")
+    if not text.isdecimal():
+        raise DataError(f"{row.origin}: 'index' must be a whole number, got {text!r}")
+    return int(text)
+
+
+def _picture(row: Row, base: int, images: Path) -> Image:
+    """The picture of the row; where the table has none, the file that VLMEvalKit writes of it."""
+    embedded: Sequence[Image] = row.pictures.get("image", ())
+    return replace(embedded[0], name=str(base)) if embedded else _file(images, base)
+
+
+def _file(images: Path, base: int) -> Image:
+    return Image(images / f"{base}.jpg", name=str(base))
+
+
+def _groups(row: Row) -> dict[str, str]:
+    second = _filled(row, "l2-category" if "l2-category" in row.values else "L2-category")
+    named = {"category": _filled(row, "category"), "l2_category": second}
+    return {level: text for level, text in named.items() if text}
