@@ -29,6 +29,7 @@ class HubTable:
     columns:      those that are read, pictures left out; each must be there.
     pictures:     columns of pictures, one or a list a row; each must be there.
     known:        the revision, or the reader of that time, that has these columns.
+    optional:     columns that are read where they are there, absent from the row where not.
     """
 
     repositories: tuple[str, ...]
@@ -37,6 +38,7 @@ class HubTable:
     pictures: tuple[str, ...] = ("image",)
     config: str = "default"
     known: str = ""
+    optional: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.repositories[0]} (configuration {self.config}, split {self.split})"
@@ -112,12 +114,14 @@ def _rows(file: Path, table: HubTable) -> Iterator[Row]:
         with ParquetFile(file, memory_map=True) as opened:
             _check_columns(opened.schema_arrow.names, file, table)
             named = [p for column in table.pictures for p in _names_of(opened, column)]
-            values = opened.read(columns=[*table.columns, *named]).to_pylist()
+            more = [c for c in table.optional if c in opened.schema_arrow.names]
+            read = [*table.columns, *more]
+            values = opened.read(columns=[*read, *named]).to_pylist()
     except (ArrowException, OSError) as error:
         raise DataError(f"{file}: is damaged or no Parquet: {error}") from None
     for number, value in enumerate(values):
         pictures = {c: tuple(_pictures(file, c, number, value)) for c in table.pictures}
-        columns: dict[str, JSON] = {column: value[column] for column in table.columns}
+        columns: dict[str, JSON] = {column: value[column] for column in read}
         yield Row(columns, f"{file}:{number + 1}", pictures)
 
 

@@ -76,12 +76,7 @@ def _match(
     Where an id stands for several questions, as in MME, the row's own prompt decides, as in
     the authors' converter; without one, the n-th row is the n-th question.
     """
-    if written not in names:
-        raise PredictionError(
-            f"{row.origin}: no question has the id {written!r}; are these answers of another "
-            "task, split or edition of the data?"
-        )
-    candidates = names[written]
+    candidates = _candidates(row, written, names)
     open_ones = [name for name in candidates if name not in answered]
     if not open_ones:
         raise PredictionError(
@@ -90,3 +85,17 @@ def _match(
         )
     said = [name for name in open_ones if prompts[name] == row.get("prompt")]
     return (said or open_ones)[0]
+
+
+def _candidates(row: Row, written: str, names: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The questions of that id; where the id alone repeats, a line of the row's prompt may be
+    part of the name (see `Sample.aliases`)."""
+    prompt = row.get("prompt")
+    lines = prompt.split("\n") if isinstance(prompt, str) else []
+    for name in (*(f"{written}\n{line.lower()}" for line in lines), written):
+        if name in names:
+            return names[name]
+    raise PredictionError(
+        f"{row.origin}: no question has the id {written!r}; are these answers of another "
+        "task, split or edition of the data?"
+    )

@@ -148,7 +148,8 @@ class Sample:
     facts:       what a scorer needs besides the target (ten answers, options, boxes).
     groups:      breakdown axis to row, e.g. {"split": "random"}.
     cluster:     dependent samples share it, e.g. the image's name.
-    aliases:     other ids by which published answer files name this question.
+    aliases:     other ids by which published answer files name this question; where such an id
+                 repeats, the id, a newline and the lower-cased line of the prompt that tells.
     origin:      file and line (or entry) that it was read from, for error messages.
     """
 

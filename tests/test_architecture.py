@@ -54,6 +54,7 @@ LAYERS = (
         "prompts",
         "questions",
         "server_figures",
+        "similarity",
         "stats",
         "store",
         "task_store",
@@ -62,16 +63,13 @@ LAYERS = (
     {
         "cells",
         "comparable",
-        "comparison",
         "leaderboard",
         "model_spec",
         "plugins",
-        "regression",
         "report",
         "rows",
         "run",
         "tables",
-        "verdicts",
     },
     {
         "api",
@@ -159,7 +157,7 @@ def test_only_models_import_torch(file: Path) -> None:
 
 def test_reports_know_no_task_and_no_model() -> None:
     forbidden = {"plugins", "model_spec", "evaluation", "run", "images", "data"}
-    for name in ("report", "rows", "tables", "cells", "comparable", "comparison", "leaderboard"):
+    for name in ("report", "rows", "tables", "cells", "comparable", "leaderboard"):
         file = ROOT / "lvlm_eval" / f"{name}.py"
         found = {m.split(".")[1] for m, _ in imports(file) if m.startswith("lvlm_eval.")}
         assert not found & forbidden, f"{name}: {found & forbidden}"
@@ -173,8 +171,8 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
-    ("chat",), ("convert",), ("record",), ("compare",), ("check",), ("doctor",),
-    ("doctor", "parity"), ("doctor", "batch"), ("doctor", "determinism"),
+    ("chat",), ("convert",), ("record",), ("doctor",), ("doctor", "parity"),
+    ("doctor", "batch"), ("doctor", "determinism"),
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ class MarkRules:
 VQA_OFFICIAL = MarkRules(re.compile(r"[0-9],[0-9]"), re.compile(r"\.(?![0-9])"))
 EVAL_AI = MarkRules(re.compile(r"\d,+(?=\d)"), re.compile(r"\.(?!\d)"))
 VLMEVALKIT = MarkRules(re.compile(r"\d,\d"), re.compile(r"(?<!\d)\.(?!\d)"))
+VIZWIZ = MarkRules(VLMEVALKIT.comma, EVAL_AI.period)
 
 # re.UNICODE has the value 32 and is passed where `re.sub` takes the count.
 _PERIOD_LIMIT = 32
@@ -45,13 +46,14 @@ def strip_marks(text: str, rules: MarkRules = VQA_OFFICIAL) -> str:
     return rules.period.sub("", stripped, count=_PERIOD_LIMIT)
 
 
-def normalise_words(text: str) -> str:
+def normalise_words(text: str, contractions: Mapping[str, str] | None = None) -> str:
     """The word step: lower case, number words to digits, no articles, contractions spelt out.
 
     Numbers are looked up first, so "one" is 1 but the article test sees the digits.
     """
+    spelt = CONTRACTIONS if contractions is None else contractions
     words = (_NUMBERS.get(word, word) for word in text.lower().split())
-    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
+    return " ".join(spelt.get(word, word) for word in words if word not in _ARTICLES)
 
 
 def one_line(text: str) -> str:
@@ -68,6 +70,15 @@ def eval_ai_answer(text: str) -> str:
     """What LLaVA uploads for a VQA answer: the EvalAI answer processor of M4C."""
     lowered = text.lower().replace(",", "").replace("?", "").replace("'s", " 's")
     return normalise_phrase(one_line(lowered), EVAL_AI)
+
+
+def vizwiz_answer(text: str) -> str:
+    """An answer as the VizWiz evaluator compares it with the annotators' unprocessed ones.
+
+    Its table writes most apostrophes typographically: "dont" becomes a word that no annotator
+    typed.
+    """
+    return normalise_words(strip_marks(one_line(text), VIZWIZ), VIZWIZ_CONTRACTIONS)
 
 
 def as_compared(answer: str, annotators: Sequence[str]) -> tuple[str, list[str]]:
@@ -120,3 +131,22 @@ def _contractions() -> dict[str, str]:
 
 
 CONTRACTIONS: Mapping[str, str] = _contractions()
+
+# What VizWiz's copy of the table left with straight apostrophes: the values of these, and the
+# keys of those.
+_STRAIGHT_VALUES = frozenset(
+    ("aint", "arent", "cant", "couldve", "couldnt", "weve", "wheres", "whove")
+)
+_STRAIGHT_KEYS = frozenset(("couldn'tve", "hadn'tve"))
+
+
+def _typographic(text: str) -> str:
+    return text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+
+
+VIZWIZ_CONTRACTIONS: Mapping[str, str] = {
+    (wrong if wrong in _STRAIGHT_KEYS else _typographic(wrong)): (
+        right if wrong in _STRAIGHT_VALUES else _typographic(right)
+    )
+    for wrong, right in CONTRACTIONS.items()
+}

@@ -4,13 +4,6 @@ Knows tallies (the sums of one cluster) and functions of them; knows no task and
 `docs/statistics.md` says why it is done this way.
 """
 
-from lvlm_eval.stats.pairs import (
-    Difference,
-    holm,
-    mcnemar,
-    paired_difference,
-    paired_differences,
-)
 from lvlm_eval.stats.resampling import (
     FEW_CLUSTERS,
     LEVEL,
@@ -18,6 +11,7 @@ from lvlm_eval.stats.resampling import (
     ToMetrics,
     bootstrap,
     caveats,
+    paired_difference,
     scaled,
 )
 
@@ -25,13 +19,9 @@ __all__ = [
     "FEW_CLUSTERS",
     "LEVEL",
     "REPLICATES",
-    "Difference",
     "ToMetrics",
     "bootstrap",
     "caveats",
-    "holm",
-    "mcnemar",
     "paired_difference",
-    "paired_differences",
     "scaled",
 ]

@@ -7,40 +7,29 @@ only the server has; on val, LLaVA's own upload goes through the official evalua
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from lvlm_eval import facts
-from lvlm_eval.answers.phrases import as_compared, eval_ai_answer
+from lvlm_eval.answers.phrases import EVAL_AI, VLMEVALKIT
 from lvlm_eval.data import unique
-from lvlm_eval.metrics import half_up, or_none, ratio, tally_values, totals, vqa_accuracy
-from lvlm_eval.schema import (
-    JSON,
-    Decoding,
-    Record,
-    Response,
-    Sample,
-    Score,
-    Scorer,
-    Tally,
-    Task,
+from lvlm_eval.families.short_answer import (
+    mean_scorer,
+    normalised,
+    percent_scorer,
+    raw_by_vqa,
+    two_places_of_python_2,
+    upload_by_vqa,
+    vqa_figures,
 )
+from lvlm_eval.families.splits import first_there
+from lvlm_eval.schema import JSON, Decoding, Record, Sample, Task
 
-from .files import read_testdev, read_val, split_at
-from .variants import FOREIGN
+from .files import TESTDEV, VAL, read_testdev, read_val
 
+AXES = {"answer_type": "perAnswerType", "question_type": "perQuestionType"}
 ANSWER_TYPES = ("answer_type/yes/no", "answer_type/number", "answer_type/other")
-
-logger = logging.getLogger(__name__)
-
-
-def samples(root: Path) -> Iterator[Sample]:
-    """Val where its questions are, else test-dev, whose answers cannot be marked here."""
-    split = f"vqav2_{split_at(root)}"
-    logger.info("vqav2 stands for %s: that is what %s has", split, root)
-    return SPLITS[split].samples(root)
 
 
 def samples_val(root: Path) -> Iterator[Sample]:
@@ -53,64 +42,7 @@ def samples_testdev(root: Path) -> Iterator[Sample]:
     return unique(read_testdev(root))
 
 
-def score_submission(sample: Sample, response: Response) -> Score:
-    """What LLaVA uploads, the answer after EvalAI's processor, marked by the official evaluator.
-
-    The processor is not idempotent with the evaluator: "x-ray" is uploaded as "x ray" and
-    misses ten people who all say "x-ray".
-    """
-    submitted = eval_ai_answer(response.text)
-    readable = bool(response.text.strip())
-    return Score(_accuracy(sample, submitted), submitted if readable else None, read="upload")
-
-
-def score_raw(sample: Sample, response: Response) -> Score:
-    """The answer as it is, marked by the official evaluator."""
-    readable = bool(response.text.strip())
-    return Score(_accuracy(sample, response.text), response.text if readable else None, read="text")
-
-
-def _accuracy(sample: Sample, answer: str) -> Mapping[str, float]:
-    return {"correct": vqa_accuracy(*as_compared(answer, facts.texts(sample, "answers")))}
-
-
-def tally(records: Sequence[Record]) -> Tally:
-    """Sums of the accuracies of one image's questions, in all and by type."""
-    return tally_values(
-        (name, record.score.values["correct"]) for record in records for name in _names(record)
-    )
-
-
-def _names(record: Record) -> tuple[str, ...]:
-    groups = record.sample.groups
-    return ("accuracy", *(f"{axis}/{groups[axis]}" for axis in ("answer_type", "question_type")))
-
-
-def finish(sums: Tally) -> dict[str, float]:
-    """Mean accuracies in percent: `accuracy`, `answer_type/<type>`, `question_type/<type>`."""
-    return {name: ratio(100 * total, count) for name, (total, count) in totals(sums).items()}
-
-
-def official(records: Sequence[Record]) -> dict[str, JSON]:
-    """As the official evaluator has it: percent with two decimals, in all, by type, by item."""
-    metrics = {name: or_none(half_up(v, 2)) for name, v in finish(tally(records)).items()}
-    by_type: dict[str, JSON] = {
-        official_name: {
-            name.removeprefix(axis): value
-            for name, value in metrics.items()
-            if name.startswith(axis)
-        }
-        for official_name, axis in (
-            ("perAnswerType", "answer_type/"),
-            ("perQuestionType", "question_type/"),
-        )
-    }
-    return {
-        "metrics": {"overall": metrics["accuracy"], **by_type},
-        "per_item": {
-            r.sample.question_id: half_up(100 * r.score.values["correct"], 2) for r in records
-        },
-    }
+official = partial(vqa_figures, AXES, two_places_of_python_2)
 
 
 def official_submission(records: Sequence[Record]) -> dict[str, JSON]:
@@ -119,42 +51,54 @@ def official_submission(records: Sequence[Record]) -> dict[str, JSON]:
     return {**official(records), "submitted_answers": uploaded}
 
 
-_SUBMISSION = Scorer(
-    score=score_submission,
-    tally=tally,
-    finish=finish,
-    headline="accuracy",
-    official=official_submission,
-)
-
-
-def _task(name: str, title: str, read: Callable[[Path], Iterator[Sample]]) -> Task:
-    return Task(
-        name=name,
-        version=1,
-        title=title,
-        decoding=Decoding(max_new_tokens=128),
-        samples=read,
-        primary="llava_submission",
-        variants={
-            "llava_submission": _SUBMISSION,
-            "official_raw": replace(
-                _SUBMISSION,
-                score=score_raw,
-                official=official,
-                why="the answer goes to the evaluator as it is, without the upload's processing",
-            ),
-            **FOREIGN,
-        },
-        assurance="certified",
-        licence="CC BY 4.0 (annotations); images of COCO under Flickr's terms",
-        shown=ANSWER_TYPES,
-        expected=("accuracy", *ANSWER_TYPES),
-    )
-
-
-SPLITS: Mapping[str, Task] = {
-    "vqav2_val": _task("vqav2_val", "VQAv2 val2014 (accuracy)", samples_val),
-    "vqav2_testdev": _task("vqav2_testdev", "VQAv2 test-dev2015 (no answers)", samples_testdev),
+VARIANTS = {
+    "llava_submission": percent_scorer(upload_by_vqa, "upload", official_submission, tuple(AXES)),
+    "official_raw": percent_scorer(
+        raw_by_vqa,
+        "text",
+        official,
+        tuple(AXES),
+        why="the answer goes to the evaluator as it is, without the upload's processing",
+    ),
+    "lmms_eval": mean_scorer(
+        normalised(EVAL_AI),
+        "phrase",
+        "exact_match",
+        why="normalises also where all ten people agree, and nothing is done to the text before",
+    ),
+    "vlmevalkit_vqa_score": mean_scorer(
+        normalised(VLMEVALKIT),
+        "phrase",
+        "Overall",
+        unit=100.0,
+        why="normalises always, and keeps a period that has a digit on either side",
+    ),
 }
-TASK = _task("vqav2", "VQAv2 (accuracy)", samples)
+
+
+SOURCES = {"vqav2_val": VAL, "vqav2_testdev": TESTDEV}
+SAMPLES = {"vqav2_val": samples_val, "vqav2_testdev": samples_testdev}
+TASK = Task(
+    name="vqav2",
+    version=1,
+    title="VQAv2 (accuracy)",
+    decoding=Decoding(max_new_tokens=128),
+    samples=first_there("vqav2", SOURCES, SAMPLES),
+    primary="llava_submission",
+    variants=VARIANTS,
+    assurance="certified",
+    licence="CC BY 4.0 (annotations); images of COCO under Flickr's terms",
+    shown=ANSWER_TYPES,
+    expected=("accuracy", *ANSWER_TYPES),
+)
+SPLITS: Mapping[str, Task] = {
+    "vqav2_val": replace(
+        TASK, name="vqav2_val", title="VQAv2 val2014 (accuracy)", samples=samples_val
+    ),
+    "vqav2_testdev": replace(
+        TASK,
+        name="vqav2_testdev",
+        title="VQAv2 test-dev2015 (no answers)",
+        samples=samples_testdev,
+    ),
+}

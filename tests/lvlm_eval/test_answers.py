@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lvlm_eval.answers.phrases import (
     CONTRACTIONS,
     EVAL_AI,
+    VIZWIZ_CONTRACTIONS,
     VLMEVALKIT,
     VQA_OFFICIAL,
     as_compared,
@@ -17,6 +18,7 @@ from lvlm_eval.answers.phrases import (
     normalise_words,
     one_line,
     strip_marks,
+    vizwiz_answer,
 )
 from lvlm_eval.answers.yes_no import (
     first_yes_no,
@@ -204,3 +206,26 @@ def test_an_answer_equal_to_an_annotators_is_compared_as_equal(
 ) -> None:
     answer, annotators = as_compared(text, [text, *others])
     assert annotators[0] == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Dont know", "don\u2019t know"),
+        ("don't know", "don't know"),
+        ("arent", "aren't"),
+        ("weve", "we've"),
+        ("hadn'tve", "hadn\u2019t\u2019ve"),
+        ("couldn\u2019tve", "couldn\u2019tve"),
+        ("shouldn\u2019tve", "shouldn\u2019t\u2019ve"),
+        ("shouldn'tve", "shouldn'tve"),
+        ("The two,\n", "2"),
+    ],
+)
+def test_vizwiz_writes_most_apostrophes_typographically(text: str, expected: str) -> None:
+    assert vizwiz_answer(text) == expected
+
+
+def test_vizwiz_knows_the_contractions_that_vqa_knows() -> None:
+    plain = {k.replace("\u2019", "'"): v for k, v in VIZWIZ_CONTRACTIONS.items()}
+    assert {k: v.replace("\u2019", "'") for k, v in plain.items()} == CONTRACTIONS

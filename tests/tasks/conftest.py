@@ -114,3 +114,23 @@ def hub() -> Hub:
         return file
 
     return _hub
+
+
+@pytest.fixture
+def hub_copy(tmp_path: Path) -> Callable[[str, Sequence[Mapping[str, object]]], Path]:
+    """Writes one Parquet file of a Hub data set at its place under a data root, which it gives.
+
+    Each row has a picture in the column `image`, called as its `picture` says.
+    """
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    def _hub_copy(place: str, rows: Sequence[Mapping[str, object]]) -> Path:
+        columns = {key: [row[key] for row in rows] for key in rows[0] if key != "picture"}
+        pictures = [{"bytes": b"not opened", "path": row["picture"]} for row in rows]
+        file = tmp_path / "hub" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_table(pyarrow.table({**columns, "image": pictures}), file)
+        return tmp_path / "hub"
+
+    return _hub_copy
