@@ -8,6 +8,10 @@ DATA    ?=
 TASKS   ?= vqav2,gqa,pope,mme
 RESULTS ?= results
 
+# What `make check` compares.
+BASELINE  ?=
+CANDIDATE ?=
+
 STAMP     := $(VENV)/.stamp
 STAMP_DEV := $(VENV)/.stamp-dev
 
@@ -19,7 +23,7 @@ $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable "$(
 touch $@
 endef
 
-.PHONY: install test test-all lint bench eval-all leaderboard demo-model clean
+.PHONY: install test test-all lint bench eval-all leaderboard check demo-model clean
 
 install: $(STAMP)
 
@@ -64,6 +68,14 @@ endif
 
 leaderboard: $(STAMP)
 	$(BIN)/lvlm-eval report --results "$(RESULTS)"
+
+# The regression gate: runs or bundles; exit code 1 if the candidate is worse on a task.
+check: $(STAMP)
+ifeq ($(and $(strip $(BASELINE)),$(strip $(CANDIDATE))),)
+	$(error name two runs: make check BASELINE=baseline.zip CANDIDATE=model@latest)
+endif
+	$(BIN)/lvlm-eval check "$(CANDIDATE)" --baseline "$(BASELINE)" --results "$(RESULTS)" \
+	    --junit "$(RESULTS)/check.xml" --markdown "$(RESULTS)/check.md"
 
 # Draws the training world, trains both bundled checkpoints from nothing, seeded.
 demo-model: $(STAMP)

@@ -17,6 +17,7 @@ from typing import Annotated
 
 import typer
 
+from lvlm_eval.commands import gate_options
 from lvlm_eval.commands.doctor_options import doctor
 from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, Tasks, cache_folder
 from lvlm_eval.commands.server_options import record
@@ -31,6 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(doctor, name="doctor", rich_help_panel=None)
+for command in gate_options.COMMANDS:
+    app.command()(command)
 app.command()(record)
 
 LocalRank = Annotated[int | None, typer.Option("--local-rank", hidden=True)]

@@ -14,14 +14,14 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from lvlm_eval.declared.bare_file import SUFFIXES, bare_task
 from lvlm_eval.declared.build import declared_task
 from lvlm_eval.errors import UsageError
-from lvlm_eval.schema import Task
+from lvlm_eval.schema import Tally, Task, TaskRun
 
 SUITES: Mapping[str, tuple[str, ...]] = {
     "core": ("vqav2", "gqa", "pope", "mme"),
@@ -110,6 +110,20 @@ def _prefixes(name: str) -> Iterator[str]:
     while name:
         yield name
         name = name.rpartition("_")[0]
+
+
+def finish_of(task_run: TaskRun, files: Sequence[Path] = ()) -> Callable[[Tally], dict[str, float]]:
+    """What turns stored sums of that task into its metrics.
+
+    Raises UsageError for an unknown task, and for answers that another version marked.
+    """
+    task = load_task(task_run.task, files)
+    if task.version != task_run.version:
+        raise UsageError(
+            f"{task.name} was marked by version {task_run.version} of the task, this is version "
+            f"{task.version}: its sums may mean something else; run it anew"
+        )
+    return task.scorer.finish
 
 
 def adapter(name: str, files: Sequence[Path] = ()) -> ModuleType:

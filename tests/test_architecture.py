@@ -63,13 +63,16 @@ LAYERS = (
     {
         "cells",
         "comparable",
+        "comparison",
         "leaderboard",
         "model_spec",
         "plugins",
+        "regression",
         "report",
         "rows",
         "run",
         "tables",
+        "verdicts",
     },
     {
         "api",
@@ -157,7 +160,7 @@ def test_only_models_import_torch(file: Path) -> None:
 
 def test_reports_know_no_task_and_no_model() -> None:
     forbidden = {"plugins", "model_spec", "evaluation", "run", "images", "data"}
-    for name in ("report", "rows", "tables", "cells", "comparable", "leaderboard"):
+    for name in ("report", "rows", "tables", "cells", "comparable", "comparison", "leaderboard"):
         file = ROOT / "lvlm_eval" / f"{name}.py"
         found = {m.split(".")[1] for m, _ in imports(file) if m.startswith("lvlm_eval.")}
         assert not found & forbidden, f"{name}: {found & forbidden}"
@@ -171,8 +174,8 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
-    ("chat",), ("convert",), ("record",), ("doctor",), ("doctor", "parity"),
-    ("doctor", "batch"), ("doctor", "determinism"),
+    ("chat",), ("convert",), ("record",), ("compare",), ("check",), ("doctor",),
+    ("doctor", "parity"), ("doctor", "batch"), ("doctor", "determinism"),
 )  # fmt: skip
 
 

@@ -4,6 +4,13 @@ Knows tallies (the sums of one cluster) and functions of them; knows no task and
 `docs/statistics.md` says why it is done this way.
 """
 
+from lvlm_eval.stats.pairs import (
+    Difference,
+    holm,
+    mcnemar,
+    paired_difference,
+    paired_differences,
+)
 from lvlm_eval.stats.resampling import (
     FEW_CLUSTERS,
     LEVEL,
@@ -11,7 +18,6 @@ from lvlm_eval.stats.resampling import (
     ToMetrics,
     bootstrap,
     caveats,
-    paired_difference,
     scaled,
 )
 
@@ -19,9 +25,13 @@ __all__ = [
     "FEW_CLUSTERS",
     "LEVEL",
     "REPLICATES",
+    "Difference",
     "ToMetrics",
     "bootstrap",
     "caveats",
+    "holm",
+    "mcnemar",
     "paired_difference",
+    "paired_differences",
     "scaled",
 ]

@@ -1,4 +1,4 @@
-"""What a sample of clusters says about a metric: 95 % intervals and paired differences.
+"""What a sample of clusters says about a metric: its 95 % interval.
 
 Questions on one image stand or fall together, so whole clusters are drawn, never questions.
 Knows tallies (the sums of one cluster) and a function that turns summed tallies into
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from lvlm_eval.errors import EvalError, NotComparable
+from lvlm_eval.errors import EvalError
 from lvlm_eval.schema import Estimate, Tally
 
 if TYPE_CHECKING:
@@ -64,65 +64,60 @@ class _Clusters:
         return {key: math.fsum(values) for key, values in parts.items()}
 
 
-def bootstrap(
-    tallies: Sequence[Tally], finish: ToMetrics, *, seed: int = 0, replicates: int = REPLICATES
-) -> dict[str, Estimate]:
-    """Each metric of the summed tallies with its percentile interval over resampled clusters.
+@dataclass(frozen=True, slots=True)
+class Resamples:
+    """A metric's value in the data and in every resample of its clusters, NaN for none.
 
-    A key absent from a tally counts as 0. `finish` gives NaN where a metric has no value; at
-    the point that makes an estimate without value, in a replicate it is left out and counted.
-    There is no interval where a metric rests on one cluster. The result depends on the seed and
-    on the clusters, not on their order. Raises EvalError where there is nothing to sum.
-    Efron & Tibshirani 1993, section 13.3, with clusters as the units drawn.
+    clusters: how many are drawn each time; with one there are no resamples.
+    """
+
+    point: float
+    drawn: Sequence[float]
+    clusters: int
+
+    @property
+    def known(self) -> list[float]:
+        return [value for value in self.drawn if math.isfinite(value)]
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether enough of the resamples have a value to say how it varies."""
+        known = len(self.known)
+        return known > 0 and known >= (1 - MOST_WITHOUT_VALUE) * len(self.drawn)
+
+
+def resample(
+    tallies: Sequence[Tally], finish: ToMetrics, *, seed: int = 0, replicates: int = REPLICATES
+) -> dict[str, Resamples]:
+    """Each metric of the summed tallies, as it is and over resampled clusters.
+
+    A key absent from a tally counts as 0. `finish` gives NaN where a metric has no value. The
+    result depends on the seed and on the clusters, not on their order. Raises EvalError where
+    there is nothing to sum.
     """
     if not tallies:
         raise EvalError("no cluster of answers to estimate from; an empty result has no score")
     clusters = _Clusters.of(tallies)
     point = finish(clusters.total())
-    if len(tallies) == 1:
-        return {name: Estimate(_known(value), None, None) for name, value in point.items()}
     drawn: dict[str, list[float]] = {name: [] for name in point}
-    for sums in _replicates(clusters, seed, replicates):
+    for sums in _replicates(clusters, seed, replicates if len(tallies) > 1 else 0):
         metrics = finish(sums)
         for name, values in drawn.items():
             values.append(metrics.get(name, math.nan))
-    return {name: _estimate(value, drawn[name]) for name, value in point.items()}
+    return {name: Resamples(value, drawn[name], len(tallies)) for name, value in point.items()}
 
 
-def paired_difference(
-    first: Sequence[Tally],
-    second: Sequence[Tally],
-    finish: ToMetrics,
-    *,
-    seed: int = 0,
-    replicates: int = REPLICATES,
+def bootstrap(
+    tallies: Sequence[Tally], finish: ToMetrics, *, seed: int = 0, replicates: int = REPLICATES
 ) -> dict[str, Estimate]:
-    """Each metric's first minus second, with an interval, for two runs on the same clusters.
+    """Each metric of the summed tallies with its percentile interval over resampled clusters.
 
-    The sequences are aligned: place i of both is the same cluster, and both are drawn
-    together, so that what makes a cluster hard for both cancels. Metrics that only one side
-    has are left out. Raises NotComparable where the numbers of clusters differ.
+    A resample without value is left out and counted; there is no interval where a metric rests
+    on one cluster. Otherwise as `resample`. Efron & Tibshirani 1993, section 13.3, with
+    clusters as the units drawn.
     """
-    if len(first) != len(second):
-        raise NotComparable(
-            f"{len(first)} clusters on one side, {len(second)} on the other; "
-            "a paired difference needs the same questions on both"
-        )
-    pairs = [_mark("0", a) | _mark("1", b) for a, b in zip(first, second, strict=True)]
-
-    def difference(sums: Tally) -> dict[str, float]:
-        one, other = finish(_unmark("0", sums)), finish(_unmark("1", sums))
-        return {name: value - other[name] for name, value in one.items() if name in other}
-
-    return bootstrap(pairs, difference, seed=seed, replicates=replicates)
-
-
-def _mark(side: str, tally: Tally) -> dict[str, float]:
-    return {side + key: value for key, value in tally.items()}
-
-
-def _unmark(side: str, sums: Tally) -> dict[str, float]:
-    return {key[1:]: value for key, value in sums.items() if key[0] == side}
+    found = resample(tallies, finish, seed=seed, replicates=replicates)
+    return {name: _estimate(resamples) for name, resamples in found.items()}
 
 
 def _replicates(clusters: _Clusters, seed: int, replicates: int) -> Iterator[dict[str, float]]:
@@ -174,19 +169,19 @@ def _matrix(clusters: _Clusters) -> Callable[[Floats], Floats]:
     return multiply
 
 
-def _estimate(point: float, drawn: list[float]) -> Estimate:
-    """The point with the quantiles of the replicates that have a value.
+def _estimate(resamples: Resamples) -> Estimate:
+    """The point with the quantiles of the resamples that have a value.
 
     A biased metric, such as a chi-square distance, can lie outside its own percentile
     interval; that is widened to hold it.
     """
     import numpy as np
 
-    known = [value for value in drawn if math.isfinite(value)]
-    undefined = len(drawn) - len(known)
+    point, known = resamples.point, resamples.known
     if not math.isfinite(point):
         return Estimate(None, None, None)
-    if len(known) < (1 - MOST_WITHOUT_VALUE) * len(drawn) or not known:
+    undefined = len(resamples.drawn) - len(known)
+    if not resamples.sufficient:
         return Estimate(point, None, None, undefined)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(known, [tail, 1 - tail]).tolist()
@@ -219,10 +214,6 @@ def caveats(estimate: Estimate, clusters: int) -> list[str]:
     if estimate.undefined:
         found.append(f"{estimate.undefined} resamples have no value and are left out")
     return found
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _finite(key: str, value: float) -> float:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvlm_eval.errors import EvalError, NotComparable
+from lvlm_eval.errors import EvalError
 from lvlm_eval.schema import Estimate, Tally
-from lvlm_eval.stats import bootstrap, caveats, paired_difference
+from lvlm_eval.stats import bootstrap, caveats
 
 LOPSIDED: list[Tally] = [
     {"right": 1, "asked": 1},
@@ -199,51 +199,6 @@ def test_nothing_to_sum_is_an_error_and_not_zero() -> None:
 def test_a_tally_that_is_no_number_is_an_error_that_names_it() -> None:
     with pytest.raises(EvalError, match="'right' = nan"):
         bootstrap([{"right": math.nan, "asked": 1}, {"asked": 1}], accuracy)
-
-
-def test_a_run_does_not_differ_from_itself() -> None:
-    same = paired_difference(LOPSIDED, LOPSIDED, accuracy)["accuracy"]
-    assert same == Estimate(0, 0, 0)
-
-
-def test_a_difference_is_first_minus_second() -> None:
-    worse: list[Tally] = [{**tally, "right": 0} for tally in LOPSIDED]
-    gain = paired_difference(LOPSIDED, worse, accuracy)["accuracy"]
-    loss = paired_difference(worse, LOPSIDED, accuracy)["accuracy"]
-    assert gain.value == 11 / 28
-    assert loss.value == -11 / 28
-
-
-def test_pairing_takes_out_what_both_runs_find_hard() -> None:
-    rng = random.Random(2)
-    hard = simulated(rng, clusters=80, size=10)
-    one: list[Tally] = [{"right": sum(c), "asked": 10} for c in hard]
-    other: list[Tally] = [{"right": max(sum(c) - rng.randint(0, 1), 0), "asked": 10} for c in hard]
-    low, high = bounds(paired_difference(one, other, accuracy)["accuracy"])
-    alone_low, alone_high = bounds(bootstrap(one, accuracy)["accuracy"])
-    assert 0 < low < high
-    assert high - low < (alone_high - alone_low) / 4
-
-
-def test_the_order_of_pairs_does_not_matter_but_the_pairing_does() -> None:
-    other = [*LOPSIDED[1:], LOPSIDED[0]]
-    backwards = paired_difference(LOPSIDED[::-1], other[::-1], accuracy)
-    assert paired_difference(LOPSIDED, other, accuracy) == backwards
-    assert paired_difference(LOPSIDED, LOPSIDED, accuracy) != backwards
-
-
-def test_a_metric_of_one_side_only_has_no_difference() -> None:
-    def present(sums: Tally) -> dict[str, float]:
-        return dict(sums)
-
-    one: list[Tally] = [{"a": 1, "b": 2}, {"a": 3, "b": 1}]
-    other: list[Tally] = [{"a": 2}, {"a": 2}]
-    assert set(paired_difference(one, other, present)) == {"a"}
-
-
-def test_runs_of_different_clusters_are_refused() -> None:
-    with pytest.raises(NotComparable, match="5 clusters on one side, 4 on the other"):
-        paired_difference(LOPSIDED, LOPSIDED[:4], accuracy)
 
 
 def test_replicates_without_a_value_are_counted() -> None:

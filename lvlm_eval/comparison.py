@@ -1,0 +1,213 @@
+"""Two runs, paired question by question: how each task's headline differs and which answers do.
+
+Reads stores only. What turns sums into a task's metrics is passed in, since only the task
+knows it. Clusters that both runs answered whole are compared; the others are counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lvlm_eval.comparable import Asked, differing
+from lvlm_eval.errors import Incomplete, NotComparable
+from lvlm_eval.metrics import add_up
+from lvlm_eval.schema import JSON, Estimate, Run, Summary, Tally, TaskRun
+from lvlm_eval.stats import ToMetrics, mcnemar, paired_differences, scaled
+from lvlm_eval.store import RunStore
+from lvlm_eval.task_store import ScoreLine, TaskStore
+
+Finishes: TypeAlias = Callable[[TaskRun], ToMetrics]  # the metrics' function of that task
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A question that the two runs' answers were marked differently on."""
+
+    question_id: str
+    target: JSON
+    answers: tuple[str | None, str | None]
+    values: tuple[Mapping[str, float], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskComparison:
+    """One task of two runs, in the paper's unit; every difference is second minus first.
+
+    values: the headline of both over the clusters compared.
+    p, test: two-sided; by McNemar's exact test where answers are right or wrong and each
+      stands in a cluster of its own, else from the bootstrap over clusters.
+    detectable: the smallest true difference found with a probability of 0.8.
+    gained, lost: questions whose mark rose or fell.
+    left_out: clusters that only one run answered, or not with the same questions.
+    same: whether all answers read are the same.
+    span: the length of the headline's scale; negative where less is better.
+    """
+
+    label: str
+    headline: str
+    values: tuple[float | None, float | None]
+    difference: Estimate
+    p: float | None
+    test: str
+    detectable: float | None
+    gained: int
+    lost: int
+    questions: int
+    clusters: int
+    left_out: int
+    differing: int
+    same: bool
+    span: float
+    flips: tuple[Flip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One run's marked task; `name` is how messages call it."""
+
+    name: str
+    run: Run
+    task_run: TaskRun
+    summary: Summary
+    lines: Sequence[ScoreLine]
+
+    @classmethod
+    def of(cls, store: RunStore, task: TaskStore) -> _Side:
+        summary = task.summary()
+        name = f"{store.run.model}/{store.run_id}"
+        if summary is None:
+            raise Incomplete(
+                f"{name}: {task.label} is not marked yet, the run was stopped half-way; the same "
+                "`lvlm-eval run` goes on with it"
+            )
+        return cls(name, store.run, task.task_run(), summary, task.scores())
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.name, self.run, self.task_run, self.summary.asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    ids: tuple[str, ...]
+    tally: Tally
+
+
+def compare_runs(
+    first: RunStore,
+    second: RunStore,
+    labels: Iterable[str],
+    finishes: Finishes,
+    *,
+    allowed: Collection[str] = (),
+    alpha: float = 0.05,
+) -> list[TaskComparison]:
+    """The tasks of those labels, compared; intervals are of level 1 - alpha.
+
+    Raises NotComparable, naming every field of every task in which what was asked differs,
+    and Incomplete where one run is not marked yet.
+    """
+    sides = [(_Side.of(first, first.task(n)), _Side.of(second, second.task(n))) for n in labels]
+    problems = [
+        f"{one.summary.task}: {problem}"
+        for one, other in sides
+        for problem in differing(one.asked, other.asked, allowed)
+    ]
+    if problems:
+        raise NotComparable(
+            f"{sides[0][0].name} and {sides[0][1].name} are not comparable: "
+            f"{'; '.join(problems)}; run both alike, or allow what is meant with --allow FIELD"
+        )
+    return [_compare(one, other, finishes(one.task_run), alpha) for one, other in sides]
+
+
+def _compare(first: _Side, second: _Side, finish: ToMetrics, alpha: float) -> TaskComparison:
+    label, headline, scale = first.summary.task, first.summary.headline, first.summary.scale
+    one, other = _clusters(first.lines), _clusters(second.lines)
+    common = [name for name, own in one.items() if name in other and other[name].ids == own.ids]
+    if not common:
+        raise NotComparable(f"{label}: {first.name} and {second.name} share no answered question")
+    before, after = ([side[name].tally for name in common] for side in (one, other))
+    difference = paired_differences(after, before, finish, alpha=alpha)[headline]
+    values = [_known(finish(add_up(side)).get(headline), scale) for side in (before, after)]
+    estimate = scaled(difference.estimate, scale)
+    pairs = _pairs(first.lines, second.lines, {i for name in common for i in one[name].ids})
+    gained, lost = _moved(pairs)
+    span = first.summary.best - first.summary.worst
+    exact = _is_share_of_right(pairs, estimate.value, span) and len(pairs) == len(common)
+    return TaskComparison(
+        label=label,
+        headline=headline,
+        values=(values[0], values[1]),
+        difference=estimate,
+        p=mcnemar(gained, lost) if exact and difference.p is not None else difference.p,
+        test="mcnemar" if exact else "bootstrap",
+        detectable=None if difference.detectable is None else difference.detectable * scale,
+        gained=gained,
+        lost=lost,
+        questions=len(pairs),
+        clusters=len(common),
+        left_out=len(one.keys() | other.keys()) - len(common),
+        differing=difference.differing,
+        same=all(a.answer == b.answer for a, b in pairs),
+        span=span,
+        flips=tuple(_flips(pairs)),
+    )
+
+
+def _known(value: float | None, scale: float) -> float | None:
+    return None if value is None or math.isnan(value) else value * scale
+
+
+def _clusters(lines: Iterable[ScoreLine]) -> dict[str, _Cluster]:
+    """By name: the questions of the cluster that were marked, and its sums."""
+    ids: dict[str, list[str]] = {}
+    tallies: dict[str, list[Tally]] = {}
+    for line in lines:
+        ids.setdefault(line.cluster, []).append(line.question_id)
+        tallies.setdefault(line.cluster, []).append(line.tally)
+    return {
+        name: _Cluster(tuple(sorted(members)), add_up(tallies[name]))
+        for name, members in ids.items()
+    }
+
+
+def _pairs(
+    first: Iterable[ScoreLine], second: Iterable[ScoreLine], ids: Collection[str]
+) -> list[tuple[ScoreLine, ScoreLine]]:
+    """The two marks of each of the questions, in the first run's order."""
+    others = {line.question_id: line for line in second}
+    return [(line, others[line.question_id]) for line in first if line.question_id in ids]
+
+
+def _moved(pairs: Iterable[tuple[ScoreLine, ScoreLine]]) -> tuple[int, int]:
+    """How many marks rose and how many fell, of the items that are marked as correct."""
+    changes = [
+        b.values["correct"] - a.values["correct"]
+        for a, b in pairs
+        if "correct" in a.values and "correct" in b.values
+    ]
+    return sum(change > 0 for change in changes), sum(change < 0 for change in changes)
+
+
+def _is_share_of_right(
+    pairs: Sequence[tuple[ScoreLine, ScoreLine]], difference: float | None, span: float
+) -> bool:
+    """Whether items are right or wrong and the headline is the share of right ones."""
+    marks = {line.values.get("correct") for pair in pairs for line in pair}
+    gained, lost = _moved(pairs)
+    expected = span * (gained - lost) / len(pairs)
+    return (
+        marks <= {0.0, 1.0}
+        and difference is not None
+        and math.isclose(difference, expected, abs_tol=1e-9)
+    )
+
+
+def _flips(pairs: Iterable[tuple[ScoreLine, ScoreLine]]) -> Iterator[Flip]:
+    for a, b in pairs:
+        if a.values != b.values:
+            yield Flip(a.question_id, a.target, (a.answer, b.answer), (a.values, b.values))
