@@ -152,7 +152,7 @@ def _compare(first: _Side, second: _Side, finish: ToMetrics, alpha: float) -> Ta
         clusters=len(common),
         left_out=len(one.keys() | other.keys()) - len(common),
         differing=difference.differing,
-        same=all(a.answer == b.answer for a, b in pairs),
+        same=all(_same(a, b) for a, b in pairs),
         span=span,
         flips=tuple(_flips(pairs)),
     )
@@ -181,6 +181,11 @@ def _pairs(
     """The two marks of each of the questions, in the first run's order."""
     others = {line.question_id: line for line in second}
     return [(line, others[line.question_id]) for line in first if line.question_id in ids]
+
+
+def _same(first: ScoreLine, second: ScoreLine) -> bool:
+    """Whether the answers are known to be the same; a bundle without text has empty ones."""
+    return first.answer == second.answer != "" and first.values == second.values
 
 
 def _moved(pairs: Iterable[tuple[ScoreLine, ScoreLine]]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,6 +117,11 @@ def read_lines(file: Path) -> Iterator[tuple[int, Mapping[str, JSON]]]:
                 f"{file}:{number}: damaged: not a JSON object; restore the file from a copy, or "
                 "remove this line to have its question asked again"
             ) from None
+
+
+def folder_name(name: str) -> str:
+    """A model's name as a folder's: anything unusual becomes a dash."""
+    return re.sub(r"[^\w.@+-]+", "-", name).strip("-.") or "model"
 
 
 def sync_folder(folder: Path) -> None:

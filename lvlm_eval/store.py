@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lvlm_eval.durable import parse, read_json, write_json
+from lvlm_eval.bundle import unpack, unpack_for_reading
+from lvlm_eval.durable import folder_name, parse, read_json, write_json
 from lvlm_eval.errors import RunMismatch, StoreError, UsageError
 from lvlm_eval.schema import JSON, Run
 from lvlm_eval.task_store import TaskStore
@@ -32,11 +32,6 @@ def digest_of_json(value: JSON) -> str:
 def fingerprint(run: Run) -> str:
     """The digest of all that makes a run's answers; tasks, limits and workers are left out."""
     return digest_of_json(asdict(run))
-
-
-def folder_name(name: str) -> str:
-    """A model's name as a folder's: anything unusual becomes a dash."""
-    return re.sub(r"[^\w.@+-]+", "-", name).strip("-.") or "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +111,17 @@ def find_runs(results: Path) -> list[RunStore]:
     return [RunStore.open(file.parent) for file in sorted(results.glob("*/*/run.json"))]
 
 
-def find_run(name: str, results: Path) -> RunStore:
-    """The one run meant by a folder, `model@latest`, or the start of a run id.
+def find_run(name: str, results: Path, *, to_write: bool = False) -> RunStore:
+    """The one run meant by a folder, a bundle, `model@latest`, or the start of a run id.
 
+    to_write: a bundle is unpacked under `results` to stay; for reading it is not kept.
     Raises UsageError where none or several fit.
     """
     if Path(name).is_dir():
         return RunStore.open(Path(name))
+    if Path(name).is_file():
+        file = Path(name)
+        return RunStore.open(unpack(file, results) if to_write else unpack_for_reading(file))
     runs = find_runs(results)
     if name.endswith("@latest"):
         model = folder_name(name.removesuffix("@latest"))

@@ -34,6 +34,7 @@ LAYERS = (
     {
         "answers",
         "batching",
+        "bundle",
         "certify",
         "conversation",
         "data",
@@ -174,8 +175,8 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
-    ("chat",), ("convert",), ("record",), ("compare",), ("check",), ("doctor",),
-    ("doctor", "parity"), ("doctor", "batch"), ("doctor", "determinism"),
+    ("chat",), ("convert",), ("record",), ("compare",), ("check",), ("export",),
+    ("doctor",), ("doctor", "parity"), ("doctor", "batch"), ("doctor", "determinism"),
 )  # fmt: skip
 
 

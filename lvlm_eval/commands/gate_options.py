@@ -1,4 +1,4 @@
-"""The options of `lvlm-eval compare` and `lvlm-eval check`."""
+"""The options of `lvlm-eval compare`, `check` and `export`."""
 
 from __future__ import annotations
 
@@ -60,4 +60,17 @@ def check(
     command.run_check(candidate, baseline, results, policy, outputs, files, as_json=as_json)
 
 
-COMMANDS = (compare, check)
+def export(
+    run: Annotated[str, typer.Argument(help="RUN")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle's file.")],
+    no_text: Annotated[bool, typer.Option("--no-text", help="No answers, no targets.")] = False,
+    results: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """A run as one file, which every other command reads like the run's folder."""
+    from lvlm_eval.commands import export as command
+
+    command.export(run, results, output, text=not no_text, as_json=as_json)
+
+
+COMMANDS = (compare, check, export)

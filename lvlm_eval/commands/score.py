@@ -42,7 +42,7 @@ def score_run(
     as_json: bool,
 ) -> None:
     """Mark all stored answers of a run again, with today's scorers."""
-    store = find_run(run, results)
+    store = find_run(run, results, to_write=True)
     task_stores = store.tasks()
     if not task_stores:
         raise StoreError(f"{store.folder} has no answers yet")

@@ -59,7 +59,7 @@ def record(
 
 def answered(run: str, label: str, results: Path) -> TaskStore:
     """The store of a run's task that has been asked; UsageError lists those that have."""
-    found = find_run(run, results)
+    found = find_run(run, results, to_write=True)
     stores = {store.label: store for store in found.tasks()}
     if label not in stores:
         there = ", ".join(stores) or "none"

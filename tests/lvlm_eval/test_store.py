@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lvlm_eval.durable import folder_name
 from lvlm_eval.errors import StoreError, UsageError
 from lvlm_eval.schema import JSON, Response, Run, Summary
-from lvlm_eval.store import RunStore, find_run, find_runs, fingerprint, folder_name
+from lvlm_eval.store import RunStore, find_run, find_runs, fingerprint
 
 RUN = Run("demo", "moe_llava", {"dtype": "float32"}, "aa11")
 
