@@ -151,4 +151,4 @@ def _pictures(file: Path, column: str, row: int, value: Mapping[str, object]) ->
     for part, one in enumerate(cell) if isinstance(cell, list) else [(None, cell)]:
         place = ParquetCell(column, row, part)
         named = one.get("path") if isinstance(one, Mapping) else None
-        yield Image(file, cell=place, name=Path(named).name if named else str(place))
+        yield Image(file, cell=place, name=Path(named).name if named else f"{file.stem}, {place}")

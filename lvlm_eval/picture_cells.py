@@ -28,6 +28,10 @@ def _base64(file: Path, cell: Base64Cell) -> bytes:
     with file.open("rb") as opened:
         opened.seek(cell.start)
         text = opened.read(cell.length)
+    return _decoded(text)
+
+
+def _decoded(text: bytes | str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
@@ -48,7 +52,8 @@ def _parquet(file: Path, cell: ParquetCell) -> bytes:
     content = value["bytes"] if isinstance(value, dict) else value
     if not content:
         raise ValueError("the cell is empty")
-    return cast("bytes", content)
+    # some data sets hold the base64 of their tables instead of a picture
+    return _decoded(content) if isinstance(content, str) else cast("bytes", content)
 
 
 def _group_of(opened: ParquetFile, row: int) -> tuple[int, int]:

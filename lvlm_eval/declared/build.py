@@ -7,9 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from lvlm_eval.answers.letters import bare_letter, first_character, lenient_letter, letter_or_text
-from lvlm_eval.answers.openings import leading_letter
-from lvlm_eval.declared.declaration import Declaration, Family, read_declaration
+from lvlm_eval.answers.openings import (
+    leading_letter,
+    mmmu_pro_letter,
+    muirbench_letter,
+    real_world_letter,
+)
+from lvlm_eval.declared.declaration import Declaration, Family, Source, read_declaration
 from lvlm_eval.declared.samples import TOGETHER, samples
+from lvlm_eval.declared.sources import fields_of, file_of
 from lvlm_eval.errors import UsageError
 from lvlm_eval.families import choice, yes_no
 from lvlm_eval.families.choice import Marking, Reader
@@ -25,6 +31,9 @@ LETTERS: Mapping[str, tuple[Reader, str]] = {
     "first": (first_character, "first character"),
     "leading": (leading_letter, "leading letter"),
     "letter_or_text": (letter_or_text, "letter or option's text"),
+    "real_world": (real_world_letter, "first capital A to E"),
+    "mmmu_pro": (mmmu_pro_letter, "behind Answer:, else MMMU's forms"),
+    "muirbench": (muirbench_letter, "(A), else letter between blanks"),
 }
 
 
@@ -64,6 +73,8 @@ def build(name: str, declaration: Declaration, where: str) -> Task:
     reader = declaration.read or next(iter(readers))
     if reader not in readers:
         raise UsageError(f"{where}: read: {reader!r} is none of {', '.join(readers)}")
+    for source in declaration.data:
+        _check_columns(source, declaration, where)
     axes = tuple(declaration.breakdown)
     counting = Counting(
         axes, TOGETHER if declaration.together else "", declaration.headline, lenient=True
@@ -80,3 +91,15 @@ def build(name: str, declaration: Declaration, where: str) -> Task:
         licence=declaration.licence,
         expected=(declaration.headline,),
     )
+
+
+def _check_columns(source: Source, declaration: Declaration, where: str) -> None:
+    """An error where a place of the data has no column for the question or its answer."""
+    fields = fields_of(source, declaration)
+    asked = fields.question or (declaration.prompt and "{question}" not in declaration.prompt)
+    options = fields.options or declaration.letters or declaration.family != "choice"
+    needed = {"question": asked, "answer": fields.answer, "options": options}
+    for name, given in needed.items():
+        if not given:
+            place = source.hub or file_of(source)
+            raise UsageError(f"{where}: fields: {name!r} is not named for {place}")

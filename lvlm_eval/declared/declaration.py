@@ -51,7 +51,7 @@ class Source(_Strict):
              the other); `known`: the revision that has these columns.
     folder:  of picture files, where cells hold their names; relative to the task's folder, or to
              the data root for a collection that several tasks share.
-    fields:  in what the columns differ from the declaration's.
+    fields, breakdown, answer_is: in what this place differs from the declaration.
     """
 
     tsv: str = ""
@@ -64,6 +64,8 @@ class Source(_Strict):
     known: str = ""
     folder: str = ""
     fields: dict[str, str | list[str]] = {}
+    breakdown: dict[str, str] = {}
+    answer_is: AnswerIs | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
@@ -93,8 +95,10 @@ class Declaration(_Strict):
                groups (`together`: a column) of which every question is right.
     letters:   those that every question offers, where its own text lists the options.
     read:      the reader's name, of the family's; "" is the family's own.
-    placeholder: what stands in the text where a picture belongs; without it pictures come first.
-    prompt:    {question}, {options}, {hint} and {COLUMN} are filled in; "" is LLaVA's prompt.
+    placeholder: what stands in the text where a picture belongs, `{n}` for its number, where it
+               has one; without any pictures come first.
+    prompt:    {question}, {options}, {choices} (without letters), {hint} and {COLUMN} are filled
+               in; "" is LLaVA's prompt.
     """
 
     title: str

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import ascii_uppercase
 
 from lvlm_eval.data import unique
 from lvlm_eval.data_row import Row
-from lvlm_eval.declared.declaration import Declaration, Fields, Source
-from lvlm_eval.declared.sources import CONFIG, PLACE, pictures, rows
+from lvlm_eval.declared.declaration import AnswerIs, Declaration, Family, Fields, Source
+from lvlm_eval.declared.sources import CONFIG, PLACE, axes_of, pictures, rows
 from lvlm_eval.errors import DataError
 from lvlm_eval.families.choice import lettered, listed, offered
 from lvlm_eval.prompts import OPTION_LETTER, SHORT_ANSWER
-from lvlm_eval.schema import JSON, Image, Part, Prompt, Sample
+from lvlm_eval.schema import JSON, Image, ParquetCell, Part, Prompt, Sample
 
 TOGETHER = "together"  # the fact that names the group of a question
 _PROMPTS = {
@@ -39,21 +40,28 @@ def _sample(
     options = _options(row, fields, asks)
     question_id = row.identifier(fields.id) if fields.id in row.values else str(number)
     facts: dict[str, JSON] = {"options": options} if asks.family == "choice" else {}
-    target, more = _target(row, fields, options, asks)
+    target, more = _target(row, fields, options, (asks.family, source.answer_is or asks.answer_is))
     facts |= more
     if asks.together:
         facts[TOGETHER] = _cell(row, asks.together)
-    cluster = _cell(row, fields.cluster) if fields.cluster else "+".join(i.name for i in images)
     config = f"{row.values[CONFIG]}/" if len(source.configs) > 1 else ""
     return Sample(
         question_id=config + question_id,
         prompt=prompt_of(row, fields, options, images, asks),
         target=target,
         facts=facts,
-        groups={axis: _cell(row, column) for axis, column in asks.breakdown.items()},
-        cluster=cluster,
+        groups={axis: _cell(row, column) for axis, column in axes_of(source, asks).items()},
+        cluster=_cluster(row, fields, images),
         origin=row.origin,
     )
+
+
+def _cluster(row: Row, fields: Fields, images: tuple[Image, ...]) -> str:
+    """What the declaration says, else the pictures' names; Parquet has none to rely on."""
+    if fields.cluster:
+        return _cell(row, fields.cluster)
+    named = not any(isinstance(image.cell, ParquetCell) for image in images)
+    return "+".join(image.name for image in images) if named else ""
 
 
 def _options(row: Row, fields: Fields, asks: Declaration) -> Mapping[str, str]:
@@ -105,6 +113,7 @@ def prompt_of(
     filled = {
         "question": _cell(row, fields.question) if fields.question else "",
         "options": "" if asks.letters else listed(options),
+        "choices": "\n".join(options.values()),
         "hint": f"{hint}\n" if hint else "",
     }
     template = asks.prompt or _PROMPTS[asks.family]
@@ -114,43 +123,49 @@ def prompt_of(
 
 def _parts(text: str, images: tuple[Image, ...], placeholder: str, origin: str) -> Iterator[Part]:
     """The pictures first, or each where its placeholder stands."""
-    pieces = text.split(placeholder) if placeholder else [text]
-    if len(pieces) == 1:
+    pattern = re.escape(placeholder).replace(re.escape("{n}"), r"(?P<n>\d+)")
+    matches = list(re.finditer(pattern, text)) if placeholder else []
+    if not matches:
         yield from images
         yield text
         return
-    if len(pieces) - 1 != len(images):
+    end = 0
+    for shown, match in enumerate(matches, start=1):
+        number = int(match.groupdict().get("n", shown))
+        if not 1 <= number <= len(images):
+            raise DataError(f"{origin}: {match[0]!r} in the text, but {len(images)} pictures")
+        yield from filter(None, [text[end : match.start()]])
+        yield images[number - 1]
+        end = match.end()
+    if "{n}" not in placeholder and len(matches) != len(images):
         raise DataError(
-            f"{origin}: {len(pieces) - 1} times {placeholder!r} in the text, "
+            f"{origin}: {len(matches)} times {placeholder!r} in the text, "
             f"but {len(images)} pictures"
         )
-    for piece, image in zip(pieces, (*images, None), strict=True):
-        if piece:
-            yield piece
-        if image is not None:
-            yield image
+    yield from filter(None, [text[end:]])
 
 
 def _target(
-    row: Row, fields: Fields, options: Mapping[str, str], asks: Declaration
+    row: Row, fields: Fields, options: Mapping[str, str], kind: tuple[Family, AnswerIs]
 ) -> tuple[JSON, dict[str, JSON]]:
     """The target and the facts that go with it; None without an answer (a server keeps it)."""
     value = row.get(fields.answer) if fields.answer else None
     if value is None or value == "":
         return None, {}
-    if asks.family == "choice":
-        return _letter(row, value, options, asks), {}
-    if asks.family == "yes_no":
+    family, answer_is = kind
+    if family == "choice":
+        return _letter(row, value, options, answer_is), {}
+    if family == "yes_no":
         return _yes_no(row, value), {}
     accepted = [str(one) for one in value] if isinstance(value, list) else [str(value)]
     return accepted[0], {"answers": accepted}
 
 
-def _letter(row: Row, value: JSON, options: Mapping[str, str], asks: Declaration) -> str:
-    if asks.answer_is in ("index", "position"):
-        number = int(str(value)) - (asks.answer_is == "position")
+def _letter(row: Row, value: JSON, options: Mapping[str, str], answer_is: AnswerIs) -> str:
+    if answer_is in ("index", "position"):
+        number = int(str(value)) - (answer_is == "position")
         letter = ascii_uppercase[number] if 0 <= number < 26 else str(value)
-    elif asks.answer_is == "text":
+    elif answer_is == "text":
         letter = next((key for key, text in options.items() if text == value), str(value))
     else:
         letter = str(value).strip("(). ").upper()

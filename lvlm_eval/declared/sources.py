@@ -38,6 +38,11 @@ def fields_of(source: Source, declaration: Declaration) -> Fields:
     return Fields.model_validate({**usual, **given, **source.fields})
 
 
+def axes_of(source: Source, declaration: Declaration) -> dict[str, str]:
+    """The column of each axis of the breakdown."""
+    return {**declaration.breakdown, **source.breakdown}
+
+
 def file_of(source: Source) -> str:
     """The name of the source's file, "" for a Hub data set."""
     return source.tsv or source.jsonl or source.json_file
@@ -110,7 +115,8 @@ def _tables(source: Source, fields: Fields, declaration: Declaration) -> Iterato
     """What is read of a Hub data set: the columns that the declaration names, and no others."""
     options = [fields.options] if isinstance(fields.options, str) else fields.options
     named = [fields.id, fields.question, fields.hint, fields.answer, fields.cluster, *options]
-    named += [*declaration.breakdown.values(), declaration.together, *columns_of(declaration)]
+    named += [*axes_of(source, declaration).values(), declaration.together]
+    named += columns_of(declaration)
     columns = tuple(dict.fromkeys(c for c in named if c and c != CONFIG))
     repositories = (source.hub,) if isinstance(source.hub, str) else tuple(source.hub)
     pictures = tuple(image_columns(fields))
@@ -121,4 +127,4 @@ def _tables(source: Source, fields: Fields, declaration: Declaration) -> Iterato
 def columns_of(declaration: Declaration) -> list[str]:
     """The columns that the prompt names by themselves."""
     named = PLACE.findall(declaration.prompt)
-    return [name for name in named if name not in ("question", "options", "hint")]
+    return [name for name in named if name not in ("question", "options", "choices", "hint")]
