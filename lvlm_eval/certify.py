@@ -78,6 +78,7 @@ def certify_folder(folder: Path, task: Task) -> dict[str, JSON]:
         samples = list(task.samples(root))
     joined = join_predictions(folder / "predictions.jsonl", samples)
     responses = {one.response.question_id: one.response for one in joined}
+    samples = _prepared(task, samples, responses)
     # what has no line goes by the id that a line would have had
     written = {s.question_id: s.aliases[0] for s in samples if s.aliases}
     written |= {one.response.question_id: one.written_id for one in joined}
@@ -141,6 +142,15 @@ def write_data(annotations: Mapping[str, JSON], folder: Path) -> None:
             path.write_text(lines, encoding="utf-8")
         else:
             path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _prepared(
+    task: Task, samples: Sequence[Sample], responses: Mapping[str, Response]
+) -> list[Sample]:
+    """The samples, those with an answer as the task's scorers want them."""
+    pairs = [(s, responses[s.question_id]) for s in samples if s.question_id in responses]
+    ready = {sample.question_id: sample for sample, _ in task.prepared(pairs)}
+    return [ready.get(sample.question_id, sample) for sample in samples]
 
 
 def _mark(

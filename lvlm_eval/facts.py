@@ -40,6 +40,14 @@ def number(sample: Sample, fact: str) -> int:
     return value
 
 
+def target_texts(sample: Sample) -> list[str]:
+    """The target of a sample whose target is several texts."""
+    target = sample.target
+    assert isinstance(target, Sequence) and not isinstance(target, str), sample.question_id
+    assert all(isinstance(text, str) for text in target), f"{sample.question_id}: {target!r}"
+    return [str(text) for text in target]
+
+
 def target_text(sample: Sample) -> str:
     """The target of a sample whose target is text."""
     assert isinstance(sample.target, str), f"{sample.question_id}: {sample.target!r}"

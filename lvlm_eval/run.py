@@ -16,6 +16,7 @@ from lvlm_eval.abilities import Baseline, ReadsAhead
 from lvlm_eval.errors import TooFewAnswers
 from lvlm_eval.questions import Questions
 from lvlm_eval.schema import (
+    Answered,
     Cost,
     Decoding,
     Estimate,
@@ -105,7 +106,7 @@ def mark(
     task = questions.task
     pairs = [(s, responses[s.question_id]) for s in wanted if s.question_id in responses]
     answered = [(s, r) for s, r in pairs if r.finish != "error"]
-    marked = [(s, r) for s, r in answered if s.target is not None]
+    marked = task.prepared([(s, r) for s, r in answered if s.target is not None])
     records = [Record(s, r, task.scorer.score(s, r)) for s, r in marked]
     clusters = _by_cluster(records)
     tallies = [task.scorer.tally(cluster) for cluster in clusters]
@@ -161,7 +162,7 @@ def check_answers(summary: Summary, max_failures: float, max_unparsed: float | N
         )
 
 
-def _variant(scorer: Scorer, marked: Iterable[tuple[Sample, Response]]) -> Estimate:
+def _variant(scorer: Scorer, marked: Iterable[Answered]) -> Estimate:
     """Another scorer's headline, in the paper's unit."""
     from lvlm_eval.stats import bootstrap
 

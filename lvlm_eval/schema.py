@@ -228,6 +228,7 @@ class Record:
     score: Score
 
 
+Answered: TypeAlias = "tuple[Sample, Response]"
 Tally: TypeAlias = Mapping[str, float]
 Metrics: TypeAlias = Mapping[str, float]
 
@@ -272,6 +273,8 @@ class Task:
     assurance: "certified" by recorded vectors, "checked" against the authors' rule, "declared".
     shown:     metrics that the report prints below the headline, in this order.
     expected:  metrics that a complete copy of the data has; absent ones make it partial.
+    prepare:   what only all answers to be marked give together (the words of all captions by one
+               process, how rare a word is among them): the same pairs, samples with facts added.
     """
 
     name: str
@@ -285,6 +288,7 @@ class Task:
     licence: str = ""
     shown: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
+    prepare: Callable[[Sequence[Answered]], Sequence[Answered]] | None = None
 
     def __post_init__(self) -> None:
         if self.primary not in self.variants:
@@ -294,6 +298,10 @@ class Task:
     def scorer(self) -> Scorer:
         """The scorer of the headline."""
         return self.variants[self.primary]
+
+    def prepared(self, pairs: Sequence[Answered]) -> Sequence[Answered]:
+        """The pairs as the scorers want them: all that are to be marked, at once."""
+        return self.prepare(pairs) if self.prepare else pairs
 
 
 class Model(Protocol):

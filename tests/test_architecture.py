@@ -35,6 +35,7 @@ LAYERS = (
         "answers",
         "batching",
         "bundle",
+        "captions",
         "certify",
         "conversation",
         "data",

@@ -101,7 +101,11 @@ TASK = Task(
     decoding=Decoding(max_new_tokens=512),
     samples=samples,
     primary="official",
-    variants={"official": Scorer(score, tally, finish, "CHAIRi", official, scale=100.0)},
+    variants={
+        "official": Scorer(
+            score, tally, finish, "CHAIRi", official, scale=100.0, worst=100.0, best=0.0
+        )
+    },
     assurance="certified",
     licence="CC BY 4.0 (annotations); images of COCO under Flickr's terms",
     shown=("CHAIRs", "objects_per_caption", "words_per_caption"),

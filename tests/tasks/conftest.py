@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import PIL.Image
 import pytest
 
+from lvlm_eval.captions.java import align
 from lvlm_eval.certify import Vectors, read_vectors, write_data
 from lvlm_eval.plugins import load_task
 from lvlm_eval.predictions import read_predictions
@@ -62,10 +63,26 @@ def records(official: Callable[[str], Path]) -> Callable[[str, str], Sequence[Re
         samples = {sample.question_id: sample for sample in task.samples(official(name))}
         answers = read_predictions(CONFORMANCE / name / "predictions.jsonl", list(samples.values()))
         score = task.variants[variant].score
-        pairs = [(samples[answer.question_id], answer) for answer in answers]
+        pairs = task.prepared([(samples[answer.question_id], answer) for answer in answers])
         return [Record(sample, answer, score(sample, answer)) for sample, answer in pairs]
 
     return _records
+
+
+@pytest.fixture(scope="session", autouse=True)
+def java_is_asked_once() -> Iterator[None]:
+    """METEOR takes seconds to start: the same captions are aligned once in a session."""
+    known: dict[str, list[dict[str, float]]] = {}
+
+    def _align(captions: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str, float]]:
+        key = repr(captions)
+        if key not in known:
+            known[key] = align(captions)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lvlm_eval.families.caption.align", _align)
+        yield
 
 
 @pytest.fixture(scope="session")
