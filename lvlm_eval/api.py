@@ -102,7 +102,10 @@ def load_run(run: str | Path, results: str | Path = "results") -> RunStore:
 
 def leaderboard(results: str | Path = "results") -> list[Table]:
     """The tables of all runs under a results folder; `lvlm_eval.tables.render` prints one."""
-    from lvlm_eval import report
+    from lvlm_eval.plugins import finish_of
+    from lvlm_eval.reporting.board import Options, leaderboards
+    from lvlm_eval.reporting.results import find
     from lvlm_eval.store import find_runs
 
-    return report.leaderboard(find_runs(Path(results)))
+    options = Options(finishes=lambda task_run: finish_of(task_run, ()))
+    return leaderboards(find(find_runs(Path(results))), options)

@@ -130,14 +130,19 @@ def score(
 def report(
     runs: Annotated[list[str] | None, typer.Argument(help="RUN...; all without.")] = None,
     results: Results = Path("results"),
-    formats: Annotated[str, typer.Option("--format", help="md,csv,json.")] = "md,csv,json",
+    formats: Annotated[str, typer.Option("--format", help="Also hf.")] = "md,csv,tex,html,json",
     metric: Annotated[str, typer.Option(help="headline or lenient.")] = "headline",
+    allow: Annotated[list[str] | None, typer.Option(help="`limit`: different subsets.")] = None,
+    plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Leaderboard and comparison tables, printed and written to the results folder."""
     from lvlm_eval.commands import report as command
 
-    command.report(runs or [], results, formats, metric, as_json=as_json)
+    arguments = command.ReportArguments(
+        tuple(runs or ()), results, formats, metric, tuple(allow or ()), tuple(plugin or ())
+    )
+    command.report(arguments, as_json=as_json)
 
 
 @app.command()

@@ -20,6 +20,8 @@ JSON = TypeAliasType(
 Finish = Literal["stop", "length", "error"]
 Mode = Literal["normal", "blind", "mismatched"]
 Assurance = Literal["certified", "checked", "declared"]
+Source = Literal["local", "judge", "server", "quoted"]
+Rank = Literal["", "best", "level"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,8 +428,10 @@ class Cost:
 class Cell:
     """One figure of a table, in the paper's unit, with what it stands on.
 
-    note: what a reader must know of this figure; becomes a footnote.
-    text: what is printed in place of the figure, where it is no plain figure.
+    note:   what a reader must know of this figure; becomes a footnote.
+    text:   what is printed in place of the figure, where it is no plain figure.
+    source: marked here by a rule, by a judge model, by a benchmark's server, or quoted.
+    rank:   "best" of its column, or "level" with the best: no significant difference.
     """
 
     value: float | None
@@ -437,6 +441,8 @@ class Cell:
     failed: int = 0
     note: str = ""
     text: str = ""
+    source: Source = "local"
+    rank: Rank = ""
 
 
 @dataclass(frozen=True, slots=True)

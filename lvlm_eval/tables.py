@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lvlm_eval.schema import JSON, Cell, Table
+from lvlm_eval.schema import JSON, Rank, Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 GAP = 3  # columns between two cells on a terminal, borders included
 UNLIMITED = 100_000
+PLAIN_RANKS: Mapping[Rank, str] = {"": "", "best": "*", "level": "≈"}
 
 
 def render(table: Table, width: int | None = None) -> str:
@@ -25,7 +26,7 @@ def render(table: Table, width: int | None = None) -> str:
     """
     from rich.text import Text
 
-    sheet = _Sheet.of(table)
+    sheet = Sheet.of(table)
     parts: list[RenderableType] = [Text(table.title)]
     parts += [_grid(sheet, columns, width) for columns in _blocks(sheet, width)]
     parts += [Text(line) for line in sheet.footnotes]
@@ -37,12 +38,12 @@ def markdown(table: Table, level: int = 2) -> str:
 
     Whatever a name or note holds, it cannot end a cell, open a link or a tag.
     """
-    sheet = _Sheet.of(table)
+    sheet = Sheet.of(table)
     heads = ["<br>".join(map(escape, sheet.heading(column))) for column in table.columns]
     rules = ["---" if sheet.is_text(column) else "---:" for column in table.columns]
     lines = [_row([escape(table.corner), *heads]), _row(["---", *rules])]
     for row in table.rows:
-        cells = (escape(sheet.text(row, column)) for column in table.columns)
+        cells = (_in_markdown(sheet.parts(row, column)) for column in table.columns)
         lines.append(_row([escape(row), *cells]))
     notes = [f"- {escape(note)}" for note in sheet.footnotes]
     title = f"{'#' * level} {escape(table.title)}"
@@ -56,7 +57,8 @@ def to_json(table: Table) -> dict[str, JSON]:
         figures: dict[str, JSON] = {"value": cell.value, "low": cell.low, "high": cell.high}
         counts: dict[str, JSON] = {"n": cell.n, "failed": cell.failed}
         words: dict[str, JSON] = {"note": cell.note, "text": cell.text}
-        cells.append({"row": row, "column": column} | figures | counts | words)
+        marks: dict[str, JSON] = {"source": cell.source, "rank": cell.rank}
+        cells.append({"row": row, "column": column} | figures | counts | words | marks)
     return {
         "title": table.title,
         "corner": table.corner,
@@ -92,14 +94,28 @@ def escape(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class Parts:
+    """A cell in words: its figure or text, interval, who gave it, number of its note."""
+
+    value: str
+    interval: str = ""
+    source: str = ""
+    note: str = ""
+    rank: Rank = ""
+
+    def words(self) -> tuple[str, str, str]:
+        return self.value, self.interval, self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
     """A table with its cells in words and its notes numbered."""
 
     table: Table
     numbers: Mapping[str, int]
 
     @classmethod
-    def of(cls, table: Table) -> _Sheet:
+    def of(cls, table: Table) -> Sheet:
         places = ((row, column) for row in table.rows for column in table.columns)
         notes = (table.cells[place].note for place in places if place in table.cells)
         distinct = dict.fromkeys(note for note in notes if note)
@@ -112,12 +128,19 @@ class _Sheet:
     def heading(self, column: str) -> list[str]:
         return [column, *self.table.about.get(column, "").splitlines()]
 
-    def text(self, row: str, column: str) -> str:
+    def parts(self, row: str, column: str) -> Parts:
+        """The cell in words; empty ones where there is no cell."""
         cell = self.table.cells.get((row, column))
         if cell is None:
-            return ""
-        mark = f"^{self.numbers[cell.note]}" if cell.note else ""
-        return " ".join(filter(None, [cell.text or _in_figures(cell), mark]))
+            return Parts("")
+        ends = "" if cell.text else interval(cell.low, cell.high)
+        source = f"({cell.source})" if cell.source in ("server", "judge") else ""
+        note = f"^{self.numbers[cell.note]}" if cell.note else ""
+        return Parts(cell.text or figure(cell.value), ends, source, note, cell.rank)
+
+    def text(self, row: str, column: str) -> str:
+        parts = self.parts(row, column)
+        return " ".join(filter(None, [*parts.words(), PLAIN_RANKS[parts.rank], parts.note]))
 
     def is_text(self, column: str) -> bool:
         """Whether the column holds words, which stand at the left, and no figures."""
@@ -138,15 +161,19 @@ class _Sheet:
         return max(cell_len(name) for name in [self.table.corner, *self.table.rows])
 
 
-def _in_figures(cell: Cell) -> str:
-    return f"{figure(cell.value)} {interval(cell.low, cell.high)}".strip()
+def _in_markdown(parts: Parts) -> str:
+    """The cell, its figure bold where it is the best."""
+    value, *rest = map(escape, parts.words())
+    value = f"**{value}**" if parts.rank == "best" else value
+    level = "≈" if parts.rank == "level" else ""
+    return " ".join(filter(None, [value, *rest, level, escape(parts.note)]))
 
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _blocks(sheet: _Sheet, width: int | None) -> list[list[str]]:
+def _blocks(sheet: Sheet, width: int | None) -> list[list[str]]:
     """The columns, in order, cut into runs that fit beside the row names."""
     room = UNLIMITED if width is None else width - sheet.stub() - GAP
     blocks: list[list[str]] = [[]]
@@ -161,7 +188,7 @@ def _blocks(sheet: _Sheet, width: int | None) -> list[list[str]]:
     return blocks
 
 
-def _grid(sheet: _Sheet, columns: Sequence[str], width: int | None) -> RenderableType:
+def _grid(sheet: Sheet, columns: Sequence[str], width: int | None) -> RenderableType:
     from rich import box
     from rich.table import Table as Grid
     from rich.text import Text

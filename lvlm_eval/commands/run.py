@@ -11,7 +11,7 @@ from lvlm_eval.commands.arguments import RunArguments, plan
 from lvlm_eval.commands.output import show, show_json
 from lvlm_eval.commands.progress import Bar
 from lvlm_eval.evaluation import Plan, allowed, evaluate, prepare
-from lvlm_eval.report import run_table
+from lvlm_eval.reporting.breakdowns import run_table
 from lvlm_eval.schema import JSON
 from lvlm_eval.store import RunStore
 

@@ -15,7 +15,7 @@ from lvlm_eval.evaluation import DEMO, questions_of, summarise
 from lvlm_eval.plugins import load_task
 from lvlm_eval.predictions import read_predictions
 from lvlm_eval.questions import Questions
-from lvlm_eval.report import run_table
+from lvlm_eval.reporting.breakdowns import run_table
 from lvlm_eval.run import check_answers
 from lvlm_eval.schema import Response, Run
 from lvlm_eval.store import RunStore, find_run

@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from lvlm_eval.reporting.columns import column_of
+from lvlm_eval.reporting.results import Result
 from lvlm_eval.schema import Cell, Estimate, Summary
+from lvlm_eval.server_figures import ServerFigure
 from lvlm_eval.stats import caveats, scaled
 from lvlm_eval.tables import figure
 
 LENIENT_GAP = 0.5  # points between the official and the lenient reading; beyond, a note says so
+
+
+def headline_of(summary: Summary, metric: str) -> str:
+    """The name of the metric meant by "headline", "lenient", or its own name."""
+    named = {"headline": summary.headline, "lenient": f"lenient/{summary.headline}"}
+    return named.get(metric, metric)
+
+
+def figure_of(result: Result, metric: str = "headline") -> Cell:
+    """The result's figure, marked with who gave it: our rule, a judge, or a server.
+
+    A server's figure stands only where there is no own one, as for questions whose answers the
+    benchmark keeps; otherwise a note names it.
+    """
+    name = headline_of(result.summary, metric)
+    cell = cell_of(result.summary, name)
+    judge = result.run.run.judge
+    if judge and column_of(result.label).judged:
+        cell = replace(cell, source="judge", note=_joined(cell.note, f"marked by judge {judge}"))
+    server = result.server
+    if server is None or name != result.summary.headline:
+        return cell
+    if cell.value is not None:
+        return replace(cell, note=_joined(cell.note, f"the server gave {_entered(server)}"))
+    note = f"server: {_entered(server)}; no interval"
+    return Cell(server.value, n=result.summary.unjudged, note=note, source="server")
+
+
+def _entered(server: ServerFigure) -> str:
+    return f"{figure(server.value)} ({server.source}, entered {server.entered})"
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def cell_of(summary: Summary, metric: str) -> Cell:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from lvlm_eval.errors import NotComparable, UsageError
-from lvlm_eval.report import details, differences, leaderboard, run_table
-from lvlm_eval.schema import Decoding, Estimate, Summary
+from lvlm_eval.reporting.board import Options, leaderboards
+from lvlm_eval.reporting.breakdowns import details, differences, run_table
+from lvlm_eval.reporting.results import find
+from lvlm_eval.schema import Decoding, Estimate, Summary, Table
 from lvlm_eval.store import RunStore
 
 MakeRun = Callable[..., RunStore]
+
+
+def leaderboard(stores: Sequence[RunStore], metric: str = "headline") -> list[Table]:
+    return leaderboards(find(stores), Options(metric))
+
+
+def details_of(stores: Sequence[RunStore]) -> list[Table]:
+    return details(find(stores))
+
+
+def differences_of(stores: Sequence[RunStore]) -> list[Table]:
+    return differences(find(stores))
 
 
 def test_rows_are_models_and_columns_are_tasks(
@@ -21,10 +35,10 @@ def test_rows_are_models_and_columns_are_tasks(
     stores = [make_run(mme, model="other", weights="b"), make_run(pope, mme)]
     (table,) = leaderboard(stores)
     assert table.rows == ("demo", "other")
-    assert table.columns == ("mme@demo", "pope@demo")
+    assert table.columns == ("pope@demo", "mme@demo")
     assert table.cells["other", "mme@demo"].value == 612.345
     assert table.cells["demo", "pope@demo"].value == pytest.approx(85.12)
-    assert ("other", "pope@demo") not in table.cells
+    assert table.cells["other", "pope@demo"].note == "not asked"
 
 
 def test_a_column_says_its_metric_how_it_is_proven_and_on_how_many(
@@ -75,7 +89,7 @@ def test_copies_of_a_run_in_two_folders_are_refused(make_run: MakeRun, pope: Sum
         leaderboard(stores)
 
 
-@pytest.mark.parametrize("tables_of", [leaderboard, details, differences])
+@pytest.mark.parametrize("tables_of", [leaderboard, details_of, differences_of])
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -144,7 +158,7 @@ def test_nothing_marked_is_an_error(make_run: MakeRun) -> None:
 def test_details_show_what_the_task_wants_shown(
     make_run: MakeRun, pope: Summary, mme: Summary
 ) -> None:
-    first, second = details([make_run(pope, mme)])
+    second, first = details_of([make_run(pope, mme)])
     assert (first.title, first.columns) == (
         "mme@demo: details",
         ("existence/score", "landmark/score"),
@@ -158,7 +172,7 @@ def test_other_scorers_stand_below_the_headline_with_their_reason(
     make_run: MakeRun, pope: Summary, mme: Summary
 ) -> None:
     other = replace(pope, variants={"lmms_eval": Estimate(86.0, 80.0, 91.0)})
-    (table,) = differences([make_run(pope, mme), make_run(other, model="other")])
+    (table,) = differences_of([make_run(pope, mme), make_run(other, model="other")])
     assert table.rows == ("headline (f1_mean)", "lmms_eval")
     assert table.columns == ("demo", "other", "why")
     assert table.cells["lmms_eval", "demo"].text == "84.0 (-1.1)"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lvlm_eval.cells import beside, cell_of, share_of
+from lvlm_eval.reporting.cells import beside, cell_of, share_of
 from lvlm_eval.schema import Cell, Estimate, Summary
 
 

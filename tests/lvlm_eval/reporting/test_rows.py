@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lvlm_eval.rows import name_rows
+from lvlm_eval.reporting.rows import name_rows
 from lvlm_eval.schema import Summary
 from lvlm_eval.store import RunStore
 

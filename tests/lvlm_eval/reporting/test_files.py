@@ -11,11 +11,19 @@ from pathlib import Path
 import pytest
 
 from lvlm_eval.errors import NotComparable, UsageError
-from lvlm_eval.leaderboard import write_leaderboard
+from lvlm_eval.reporting.board import Options
+from lvlm_eval.reporting.files import make_report, write_report
+from lvlm_eval.reporting.results import find
 from lvlm_eval.schema import Estimate, Summary
 from lvlm_eval.store import RunStore
 
 MakeRun = Callable[..., RunStore]
+
+
+def write_leaderboard(
+    folder: Path, stores: list[RunStore], formats: tuple[str, ...] = ("md", "csv", "json")
+) -> list[Path]:
+    return write_report(folder, make_report(find(stores), Options()), formats)
 
 
 def csv_rows(file: Path) -> dict[tuple[str, str, str], dict[str, str]]:
@@ -40,7 +48,7 @@ def test_three_files_are_written_and_named(
 def test_the_csv_has_a_line_for_each_metric_in_full_precision(
     make_run: MakeRun, pope: Summary, mme: Summary, tmp_path: Path
 ) -> None:
-    (path,) = write_leaderboard(tmp_path, [make_run(pope, mme)], formats=["csv"])
+    (path,) = write_leaderboard(tmp_path, [make_run(pope, mme)], formats=("csv",))
     rows = csv_rows(path)
     assert len(rows) == 5
     row = rows["demo", "mme@demo", "perception"]
@@ -55,7 +63,7 @@ def test_a_metric_without_value_is_an_empty_field(
     make_run: MakeRun, pope: Summary, tmp_path: Path
 ) -> None:
     failed = replace(pope, metrics={}, variants={}, n=0, failed=300)
-    (path,) = write_leaderboard(tmp_path, [make_run(failed)], formats=["csv"])
+    (path,) = write_leaderboard(tmp_path, [make_run(failed)], formats=("csv",))
     row = csv_rows(path)["demo", "pope@demo", "f1_mean"]
     assert (row["value"], row["low"], row["failed"]) == ("", "", "300")
 
@@ -63,9 +71,11 @@ def test_a_metric_without_value_is_an_empty_field(
 def test_the_json_holds_the_tables_and_the_scores(
     make_run: MakeRun, pope: Summary, tmp_path: Path
 ) -> None:
-    (path,) = write_leaderboard(tmp_path, [make_run(pope)], formats=["json"])
+    (path,) = write_leaderboard(tmp_path, [make_run(pope)], formats=("json",))
     content = json.loads(path.read_text())
-    assert set(content) == {"leaderboard", "details", "differences", "scores"}
+    assert set(content) == {
+        *("leaderboard", "published", "details", "differences", "costs", "scores", "unfinished")
+    }
     assert content["leaderboard"][0]["cells"][0]["failed"] == 9
     assert content["scores"][1]["value"] == pytest.approx(70.0)
 
@@ -73,7 +83,7 @@ def test_the_json_holds_the_tables_and_the_scores(
 def test_the_markdown_has_every_kind_of_table(
     make_run: MakeRun, pope: Summary, tmp_path: Path
 ) -> None:
-    (path,) = write_leaderboard(tmp_path, [make_run(pope, model="a|b")], formats=["md"])
+    (path,) = write_leaderboard(tmp_path, [make_run(pope, model="a|b")], formats=("md",))
     text = path.read_text()
     headings = [line for line in text.split("\n") if line.startswith("## ")]
     assert headings == [
@@ -92,7 +102,7 @@ def test_a_new_leaderboard_replaces_the_old_one(
     write_leaderboard(tmp_path, [store])
     better = replace(pope, metrics={"f1_mean": Estimate(0.99, 0.98, 1.0)})
     store.task(pope.task).write_summary(better)
-    (path,) = write_leaderboard(tmp_path, [store], formats=["md"])
+    (path,) = write_leaderboard(tmp_path, [store], formats=("md",))
     assert "99.0 [98.0, 100.0]" in path.read_text()
     assert "85.1" not in path.read_text()
 
@@ -103,13 +113,20 @@ def test_nothing_is_written_where_runs_are_not_comparable(
     stores = [make_run(pope), make_run(pope, model="other", data_digest="d1")]
     for name in ("md", "csv", "json"):
         with pytest.raises(NotComparable):
-            write_leaderboard(tmp_path / "out", stores, formats=[name])
+            write_leaderboard(tmp_path / "out", stores, formats=(name,))
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(
     make_run: MakeRun, pope: Summary, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="'xlsx'; there are: md, csv, json"):
-        write_leaderboard(tmp_path / "out", [make_run(pope)], formats=["md", "xlsx"])
+    with pytest.raises(UsageError, match="'xlsx'; there are: md, csv, tex"):
+        write_leaderboard(
+            tmp_path / "out",
+            [make_run(pope)],
+            formats=(
+                "md",
+                "xlsx",
+            ),
+        )
     assert not (tmp_path / "out").exists()

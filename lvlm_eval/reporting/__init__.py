@@ -1,0 +1,1 @@
+"""From stored runs to tables, files and a page: reads stores, knows no task and no model."""
