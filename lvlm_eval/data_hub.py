@@ -72,7 +72,7 @@ def _files(copy: Path, table: HubTable) -> list[Path]:
     patterns = _card(copy, table) or [
         f"{folder}{table.split}{end}"
         for folder in (f"{table.config}/", *(("data/", "") if table.config == "default" else ()))
-        for end in ("-*.parquet", ".parquet", "/*.parquet")
+        for end in ("-*.parquet", ".parquet", "_*.parquet", "/*.parquet")
     ]
     found = (sorted(copy.glob(pattern)) for pattern in patterns)
     return list(dict.fromkeys(file for files in found for file in files))
@@ -103,7 +103,11 @@ def _patterns(data_files: object, split: str) -> Iterator[object]:
         if isinstance(entry, Mapping) and entry.get("split") == split:
             paths = entry.get("path")
             found: Sequence[object] = paths if isinstance(paths, list) else [paths]
-            yield from (p for p in found if isinstance(p, str) and ".." not in Path(p).parts)
+            yield from (p for p in found if isinstance(p, str) and _stays(Path(p)))
+
+
+def _stays(pattern: Path) -> bool:
+    return not pattern.is_absolute() and ".." not in pattern.parts
 
 
 def _rows(file: Path, table: HubTable) -> Iterator[Row]:

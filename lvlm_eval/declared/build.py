@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lvlm_eval.answers.letters import bare_letter, first_character, lenient_letter, letter_or_text
 from lvlm_eval.answers.openings import (
+    cambrian_letter,
     leading_letter,
     mmmu_pro_letter,
     muirbench_letter,
@@ -18,9 +19,12 @@ from lvlm_eval.declared.samples import TOGETHER, samples
 from lvlm_eval.declared.sources import fields_of, file_of
 from lvlm_eval.errors import UsageError
 from lvlm_eval.families import choice, yes_no
+from lvlm_eval.families.anls import by_rrc
 from lvlm_eval.families.choice import Marking, Reader
 from lvlm_eval.families.counting import Counting, counted
 from lvlm_eval.families.exact import count, plain, score_exact
+from lvlm_eval.families.relaxed import by_pix2struct
+from lvlm_eval.families.short_answer import by_m4c, score_by, upload_by_vqa
 from lvlm_eval.schema import Decoding, Response, Sample, Score, Task
 
 Scoring = Callable[[Sample, Response], Score]
@@ -32,6 +36,8 @@ LETTERS: Mapping[str, tuple[Reader, str]] = {
     "leading": (leading_letter, "leading letter"),
     "letter_or_text": (letter_or_text, "letter or option's text"),
     "real_world": (real_world_letter, "first capital A to E"),
+    "cambrian": (cambrian_letter, "behind answer is, else first character"),
+    # where the scripts of these two guess at random, nothing is read here, and that is wrong
     "mmmu_pro": (mmmu_pro_letter, "behind Answer:, else MMMU's forms"),
     "muirbench": (muirbench_letter, "(A), else letter between blanks"),
 }
@@ -48,6 +54,10 @@ READERS: Mapping[Family, Mapping[str, Scoring]] = {
     "short_answer": {
         "exact": score_exact(plain, "whole answer"),
         "count": score_exact(count, "whole answer as a number"),
+        "vqa": score_by(upload_by_vqa, "VQA accuracy, as LLaVA uploads"),
+        "m4c": score_by(by_m4c, "VQA accuracy of M4C"),
+        "anls": score_by(by_rrc, "ANLS of the whole text"),
+        "relaxed": score_by(by_pix2struct, "number within 5 %"),
     },
 }
 
@@ -76,9 +86,8 @@ def build(name: str, declaration: Declaration, where: str) -> Task:
     for source in declaration.data:
         _check_columns(source, declaration, where)
     axes = tuple(declaration.breakdown)
-    counting = Counting(
-        axes, TOGETHER if declaration.together else "", declaration.headline, lenient=True
-    )
+    together = TOGETHER if declaration.together else ""
+    counting = Counting(axes, together, declaration.headline)
     return Task(
         name=name,
         version=declaration.version,

@@ -97,7 +97,7 @@ def _listed(row: Row, column: str) -> list[JSON]:
     except (ValueError, SyntaxError):
         found = None
     if not isinstance(found, list):
-        raise DataError(f"{row.origin}: {column!r} must list the options, got {value[:40]!r}")
+        raise DataError(f"{row.origin}: {column!r} must be a list, got {value[:40]!r}")
     return found
 
 
@@ -157,7 +157,9 @@ def _target(
         return _letter(row, value, options, answer_is), {}
     if family == "yes_no":
         return _yes_no(row, value), {}
-    accepted = [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    listed_as_text = isinstance(value, str) and value.startswith("[") and value.endswith("]")
+    several = _listed(row, fields.answer) if listed_as_text else value
+    accepted = [str(one) for one in several] if isinstance(several, list) else [str(several)]
     return accepted[0], {"answers": accepted}
 
 

@@ -26,13 +26,11 @@ class Counting:
     together: the fact that names a question's set; "" where each stands alone. The questions of
               a set must share a cluster.
     headline: the figure that stands for all.
-    lenient:  whether items have a lenient reading beside "correct".
     """
 
     axes: tuple[str, ...] = ()
     together: str = ""
     headline: str = ACCURACY
-    lenient: bool = False
 
 
 def counted(
@@ -60,7 +58,7 @@ def _values(counting: Counting, records: Sequence[Record]) -> Iterator[tuple[str
     for record in records:
         correct, groups = record.score.values["correct"], record.sample.groups
         yield ACCURACY, correct
-        if counting.lenient:
+        if "lenient" in record.score.values:
             yield f"lenient/{ACCURACY}", record.score.values["lenient"]
         for axis in counting.axes:
             yield f"{axis}/{groups[axis]}", correct

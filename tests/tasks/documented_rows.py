@@ -39,6 +39,12 @@ ROWS: Mapping[str, list[tuple[str, Row]]] = {
             "image_4": None,
         }),
     ],
+    "cv_bench": [("hub", {
+        "idx": 7, "type": "2D", "task": "Count", "image": PICTURE, "question": "How many?",
+        "choices": ["1", "2"], "answer": "(B)", "prompt": "How many?\n(A) 1\n(B) 2",
+        "filename": "img/2D/count/ade20k_10.png", "source": "ADE20K", "source_dataset": "ADE20K",
+        "source_filename": "ADE_val_00000248.jpg",
+    })],
     "embspatial": [("hub", {
         "question_id": "mp3d_0", "question": "Where is it?", "image": PICTURE, "answer": 1,
         "answer_options": ["above", "below"], "relation": "vertical", "data_source": "mp3d",

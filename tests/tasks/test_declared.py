@@ -20,14 +20,17 @@ from ..lvlm_eval.test_images import picture
 from .documented_rows import BASE64, NAMED, PICTURE, ROWS, Row
 
 FOLDER = Path(__file__).parents[2] / "tasks"
-NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+FILES = {file.stem: file for file in FOLDER.glob("*.yaml")} | {
+    file.parent.name: file for file in FOLDER.glob("*/declaration.yaml")
+}
+NAMES = sorted(FILES)
 PLACES = [(name, place) for name in NAMES for place in range(len(ROWS.get(name, [])))]
 DATA = picture("PNG")
 TEXT = base64.b64encode(DATA).decode()
 
 
 def declaration(name: str) -> Declaration:
-    return read_declaration(FOLDER / f"{name}.yaml")
+    return read_declaration(FILES[name])
 
 
 def kind_of(source: Source) -> str:
@@ -65,9 +68,10 @@ def test_a_documented_row_becomes_a_question_that_can_be_answered(
     assert task.scorer.score(sample, nothing).values["correct"] == 0
     record = Record(sample, right, task.scorer.score(sample, right))
     figures = task.scorer.finish(task.scorer.tally([record]))
-    assert figures[task.scorer.headline] == 1
     assert len(figures) > 1
-    assert not any(math.isnan(value) for value in figures.values())
+    if name != "cv_bench":  # its headline needs questions of all three sources
+        assert figures[task.scorer.headline] == 1
+        assert not any(math.isnan(value) for value in figures.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
