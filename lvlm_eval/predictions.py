@@ -35,7 +35,11 @@ def read_predictions(path: Path, samples: Sequence[Sample]) -> list[Response]:
 
 
 def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
-    """As `read_predictions`, with each line's own id kept beside the answer."""
+    """As `read_predictions`, with each line's own id kept beside the answer.
+
+    A line's field after which another question, `<id>/<field>`, is named answers that one:
+    A-OKVQA's files have a direct answer and a choice on a line.
+    """
     names = _names(samples)
     prompts = {sample.question_id: sample.prompt.text for sample in samples}
     answered: dict[str, str] = {}
@@ -48,6 +52,10 @@ def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
             replies = {k: v for k, v in row.values.items() if k.startswith(_JUDGE)}
             response = Response(question_id, row.text("text"), "stop", judge=replies)
             joined.append(Prediction(written, response))
+            for field in row.values:
+                if (beside := f"{question_id}/{field}") in prompts:
+                    other = Response(beside, row.text(field), "stop")
+                    joined.append(Prediction(f"{written}/{field}", other))
     except DataError as error:
         raise PredictionError(str(error)) from None
     return joined

@@ -121,3 +121,19 @@ def test_a_judges_recorded_replies_stay_with_the_answer(tmp_path: Path) -> None:
     )
     (response,) = read_predictions(path, SAMPLES)
     assert response.judge == {"judge_output": "B", "judge_scores": [1]}
+
+
+def test_a_field_named_like_another_question_answers_that_one(tmp_path: Path) -> None:
+    both = [sample("q"), sample("q/choice"), sample("r")]
+    path = answers(
+        tmp_path, {"id": "q", "text": "red", "choice": "a", "other": 1}, {"id": "r", "text": "x"}
+    )
+    joined = join_predictions(path, both)
+    assert [(one.written_id, one.response.question_id, one.response.text) for one in joined] == [
+        ("q", "q", "red"),
+        ("q/choice", "q/choice", "a"),
+        ("r", "r", "x"),
+    ]
+    broken = answers(tmp_path, {"id": "q", "text": "red", "choice": 1})
+    with pytest.raises(PredictionError, match=r"answers.jsonl:1: 'choice' must be text, got 1"):
+        join_predictions(broken, both)
