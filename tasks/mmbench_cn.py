@@ -6,21 +6,26 @@ on the authors' server, where a judge reads what the rules leave open.
 
 from __future__ import annotations
 
-from lvlm_eval.families.mmbench import Collection, Edition, hub_table, make_tasks
+from lvlm_eval.families.mmbench import Collection, edition, hub_table, make_tasks
 from lvlm_eval.prompts import OPTION_LETTER_CN
+
+_FOLDERS = ("mmbench_cn", "mmbench")
 
 TASK, SPLITS = make_tasks(
     Collection(
         name="mmbench_cn",
         title="MMBench in Chinese",
-        folders=("mmbench_cn", "mmbench"),
         suffix=OPTION_LETTER_CN,
         editions={
-            "dev_20231003": Edition(
-                ("mmbench_dev_cn_20231003.tsv", "MMBench_DEV_CN.tsv"), hub_table("cn", "dev")
+            "dev_20231003": edition(
+                _FOLDERS,
+                ("mmbench_dev_cn_20231003.tsv", "MMBench_DEV_CN.tsv"),
+                hub_table("cn", "dev"),
             ),
-            "test_20231003": Edition(
-                ("mmbench_test_cn_20231003.tsv", "MMBench_TEST_CN.tsv"), hub_table("cn", "test")
+            "test_20231003": edition(
+                _FOLDERS,
+                ("mmbench_test_cn_20231003.tsv", "MMBench_TEST_CN.tsv"),
+                hub_table("cn", "test"),
             ),
         },
     )

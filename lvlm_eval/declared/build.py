@@ -44,7 +44,7 @@ LETTERS: Mapping[str, tuple[Reader, str]] = {
 
 
 def _scoring_of(found: tuple[Reader, str]) -> Scoring:
-    return partial(choice.score, Marking(*found, names=choice.by(), lenient=True))
+    return partial(choice.score, Marking(*found, lenient=True))
 
 
 # By family its readers; the first is the one that stands where a declaration names none.

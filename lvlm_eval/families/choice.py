@@ -5,53 +5,32 @@ Which letter a text stands for is `answers/letters.py`'s business. Figures are s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from string import ascii_uppercase
 
 from lvlm_eval import facts
 from lvlm_eval.answers.letters import Options, lenient_letter
 from lvlm_eval.errors import DataError
-from lvlm_eval.metrics import means, per_item, tally_correct, tally_values
-from lvlm_eval.schema import JSON, Record, Response, Sample, Score, Scorer, Tally
-
-ACCURACY = "accuracy"
+from lvlm_eval.families.counting import Counting, counted
+from lvlm_eval.metrics import means, per_item, tally_correct
+from lvlm_eval.schema import JSON, Record, Response, Sample, Score, Scorer
 
 Reader = Callable[[str, Options], str | None]
-Names = Callable[[Record], Iterable[str]]
-
-
-def one_mean(record: Record) -> tuple[str]:
-    """Accuracy over all questions, without a break-down."""
-    return (ACCURACY,)
-
-
-def by(*axes: str) -> Names:
-    """The means that a record goes into: `accuracy`, and `<axis>/<row>` of each of these groups."""
-
-    def names(record: Record) -> list[str]:
-        groups = record.sample.groups
-        return [ACCURACY, *(f"{axis}/{groups[axis]}" for axis in axes if axis in groups)]
-
-    return names
 
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """How the answers to lettered questions are marked.
+    """How a letter is read.
 
-    read:     text and options to a letter, None if there is none.
-    how:      the same in a few words.
-    names:    the means that a record goes into.
-    headline: the one of them that stands for the whole.
-    lenient:  whether a lenient reading stands beside it, for a rule that punishes a manner.
+    read:    text and options to a letter, None if there is none.
+    how:     the same in a few words.
+    lenient: whether a lenient reading stands beside it, for a rule that punishes a manner.
     """
 
     read: Reader
     how: str
-    names: Names = one_mean
-    headline: str = ACCURACY
     lenient: bool = False
 
 
@@ -75,17 +54,11 @@ def offered(answer: str, options: Options, origin: str) -> str:
     return answer
 
 
-def scorer(marking: Marking, figure: str, *, scale: float = 1.0, why: str = "") -> Scorer:
-    """A scorer whose official form is one mean under that name, times the scale, and the items."""
-    return Scorer(
-        score=partial(score, marking),
-        tally=partial(tally, marking),
-        finish=means,
-        headline=marking.headline,
-        official=partial(_official, figure, scale),
-        scale=100.0,
-        why=why,
-    )
+def scorer(marking: Marking, figure: str, axes: tuple[str, ...] = (), why: str = "") -> Scorer:
+    """A scorer that breaks accuracy down by groups; its official form is one mean of that name."""
+    counting = Counting(axes, lenient=marking.lenient)
+    plain = counted(partial(score, marking), counting, why)
+    return replace(plain, official=partial(official_mean, figure))
 
 
 def score(marking: Marking, sample: Sample, response: Response) -> Score:
@@ -98,26 +71,12 @@ def score(marking: Marking, sample: Sample, response: Response) -> Score:
     return Score(values, letter, marking.how)
 
 
-def tally(marking: Marking, records: Sequence[Record]) -> Tally:
-    """Sums for each mean by name, and `lenient/<headline>` where it is read."""
-    return tally_values(pair for record in records for pair in _values(marking, record))
-
-
-def _values(marking: Marking, record: Record) -> Iterator[tuple[str, float]]:
-    values = record.score.values
-    for name in marking.names(record):
-        yield name, values["correct"]
-        if marking.lenient and name == marking.headline:
-            yield f"lenient/{name}", values["lenient"]
-
-
 def accuracy(records: Iterable[Record]) -> float | None:
     """The mean of "correct", None for none, for the figures that scripts print."""
     sums = tally_correct(list(records))
     return means(sums)["correct"] if sums else None
 
 
-def _official(figure: str, scale: float, records: Sequence[Record]) -> dict[str, JSON]:
-    mean = accuracy(records)
-    metrics: Mapping[str, JSON] = {figure: None if mean is None else scale * mean}
-    return {"metrics": metrics, "per_item": per_item(records)}
+def official_mean(figure: str, records: Sequence[Record]) -> dict[str, JSON]:
+    """The mean of "correct" under that name, and the items."""
+    return {"metrics": {figure: accuracy(records)}, "per_item": per_item(records)}

@@ -14,8 +14,9 @@ from functools import partial
 
 from lvlm_eval import facts
 from lvlm_eval.answers.letters import letter_in_marks, letter_or_text
-from lvlm_eval.families.choice import ACCURACY, Marking, accuracy, score
-from lvlm_eval.metrics import means, or_none, per_item, tally_values
+from lvlm_eval.families.choice import Marking, accuracy, official_mean, score
+from lvlm_eval.families.counting import ACCURACY
+from lvlm_eval.metrics import means, or_none, tally_values
 from lvlm_eval.schema import JSON, Record, Response, Sample, Score, Scorer, Tally
 
 STEP = 1_000_000
@@ -125,13 +126,8 @@ def official(records: Sequence[Record], *, inferred: bool) -> dict[str, JSON]:
     }
 
 
-def official_passes(records: Sequence[Record]) -> dict[str, JSON]:
-    """VLMEvalKit's `mcq_vanilla_eval`: every pass is a question of its own."""
-    return {"metrics": {"Overall": accuracy(records)}, "per_item": per_item(records)}
-
-
 def official_first(records: Sequence[Record]) -> dict[str, JSON]:
-    """The same over the unrotated passes."""
+    """VLMEvalKit's `mcq_vanilla_eval` over the unrotated passes."""
     return {"metrics": {"Overall": accuracy([r for r in records if _index(r) < STEP])}}
 
 
@@ -179,7 +175,10 @@ VARIANTS: Mapping[str, Scorer] = {
         why="what the rule leaves open is read out of a judge's recorded reply",
     ),
     "vanilla_all_passes_exact_matching": _scorer(
-        _exact, tally_passes, official_passes, "every rotated pass is a question of its own"
+        _exact,
+        tally_passes,
+        partial(official_mean, "Overall"),
+        "every rotated pass is a question of its own",
     ),
     "vanilla_first_pass_exact_matching": _scorer(
         _exact, tally_first, official_first, "only the unrotated pass counts"

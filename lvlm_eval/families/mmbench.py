@@ -6,7 +6,6 @@ Liu et al. 2023, arXiv 2307.06281. Read are the authors' tab-separated files, of
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +13,15 @@ from functools import partial
 from pathlib import Path
 
 from lvlm_eval.answers.letters import Options
-from lvlm_eval.data import image_folder, locate, require, unique
-from lvlm_eval.data_hub import HubTable, locate_hub, read_hub
+from lvlm_eval.data import unique
+from lvlm_eval.data_hub import HubTable, read_hub
 from lvlm_eval.data_row import Row
 from lvlm_eval.data_tsv import read_tsv
 from lvlm_eval.errors import DataError
-from lvlm_eval.families.choice import ACCURACY, listed, offered
+from lvlm_eval.families.choice import listed, offered
 from lvlm_eval.families.circular import ABBREVIATIONS, PRIMARY, VANILLA, VARIANTS, base_of
+from lvlm_eval.families.counting import ACCURACY
+from lvlm_eval.families.splits import Source, first_there
 from lvlm_eval.schema import Decoding, Image, Prompt, Sample, Task
 
 # What pandas, by which the scripts read the table, takes for an empty cell.
@@ -44,31 +45,26 @@ _EMPTY = frozenset(
 _LETTERS = "ABCD"
 SHOWN = tuple(f"l2_category/{ability}" for ability in ABBREVIATIONS)
 
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Edition:
-    """One split of one edition: the names of its table, and the Hub's copy where there is one."""
-
-    files: tuple[str, ...]
-    hub: HubTable | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class Collection:
     """A benchmark in MMBench's form.
 
-    folders:  where its tables may lie, its own first.
     suffix:   what LLaVA adds to the question.
-    editions: by split name, in the order of choosing.
+    editions: where each split of each edition is, in the order of choosing.
     """
 
     name: str
     title: str
-    folders: tuple[str, ...]
     suffix: str
-    editions: Mapping[str, Edition]
+    editions: Mapping[str, Source]
+
+
+def edition(
+    folders: tuple[str, ...], files: tuple[str, ...], hub: HubTable | None = None
+) -> Source:
+    """A table that may have several names, in any of these folders, or the Hub's copy."""
+    return Source(tuple(f"{folder}/{file}" for folder in folders for file in files), hub)
 
 
 def hub_table(config: str, split: str) -> HubTable:
@@ -79,13 +75,11 @@ def hub_table(config: str, split: str) -> HubTable:
 
 def make_tasks(collection: Collection) -> tuple[Task, dict[str, Task]]:
     """The task by its plain name, which is the first edition that is there, and its splits."""
-    splits = {
-        f"{collection.name}_{split}": _task(
-            collection, f"{collection.name}_{split}", partial(_read, collection, edition)
-        )
-        for split, edition in collection.editions.items()
-    }
-    return _task(collection, collection.name, partial(_choose, collection)), splits
+    name = collection.name
+    sources = {f"{name}_{split}": source for split, source in collection.editions.items()}
+    readers = {split: partial(_read, collection, source) for split, source in sources.items()}
+    splits = {split: _task(collection, split, read) for split, read in readers.items()}
+    return _task(collection, name, first_there(name, sources, readers)), splits
 
 
 def _task(collection: Collection, name: str, read: Callable[[Path], Iterator[Sample]]) -> Task:
@@ -104,28 +98,14 @@ def _task(collection: Collection, name: str, read: Callable[[Path], Iterator[Sam
     )
 
 
-def _choose(collection: Collection, root: Path) -> Iterator[Sample]:
-    for split, edition in collection.editions.items():
-        there = locate(root, *_places(collection, edition))
-        if there or (edition.hub and locate_hub(root, collection.name, edition.hub)):
-            logger.info("%s stands for %s_%s", collection.name, collection.name, split)
-            return _read(collection, edition, root)
-    first = next(iter(collection.editions.values()))
-    require(root, collection.name, *_places(collection, first))
-    raise AssertionError("require raises where no file is")
-
-
-def _places(collection: Collection, edition: Edition) -> list[str]:
-    return [f"{folder}/{file}" for file in edition.files for folder in collection.folders]
-
-
-def _read(collection: Collection, edition: Edition, root: Path) -> Iterator[Sample]:
-    path = locate(root, *_places(collection, edition))
-    if path is None and edition.hub and locate_hub(root, collection.name, edition.hub):
-        rows = list(read_hub(root, collection.name, edition.hub))
+def _read(collection: Collection, source: Source, root: Path) -> Iterator[Sample]:
+    path = source.find(root, collection.name)
+    if path is None:
+        assert source.table is not None
+        rows = list(read_hub(root, collection.name, source.table, source.folder))
     else:
-        rows = read_tsv(path or require(root, collection.name, *_places(collection, edition)))
-    images = image_folder(root, *(f"{folder}/images" for folder in collection.folders))
+        rows = read_tsv(path)
+    images = (path or root / source.folder).parent / "images"
     passes = Counter(base_of(_index(row)) for row in rows)
     return unique(_sample(row, collection.suffix, images, passes) for row in rows)
 
@@ -179,10 +159,8 @@ def _index(row: Row) -> int:
 def _picture(row: Row, base: int, images: Path) -> Image:
     """The picture of the row; where the table has none, the file that VLMEvalKit writes of it."""
     embedded: Sequence[Image] = row.pictures.get("image", ())
-    return replace(embedded[0], name=str(base)) if embedded else _file(images, base)
-
-
-def _file(images: Path, base: int) -> Image:
+    if embedded:
+        return replace(embedded[0], name=str(base))
     return Image(images / f"{base}.jpg", name=str(base))
 
 

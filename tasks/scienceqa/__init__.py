@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lvlm_eval.answers.letters import science_letter, science_letter_of_lmms_eval
 from lvlm_eval.data import unique
-from lvlm_eval.families.choice import ACCURACY, Marking, accuracy, scorer
-from lvlm_eval.metrics import per_item
-from lvlm_eval.schema import JSON, Decoding, Record, Sample, Task
+from lvlm_eval.families.choice import Marking, accuracy, score
+from lvlm_eval.families.counting import ACCURACY
+from lvlm_eval.metrics import means, per_item
+from lvlm_eval.schema import JSON, Decoding, Record, Sample, Scorer, Task
 
-from .breakdown import IMG_ACCURACY, SHOWN, authors_table, names
+from .breakdown import IMG_ACCURACY, SHOWN, authors_table, tally
 from .files import read_samples
 
 
@@ -74,10 +76,15 @@ def _printed(mean: float | None) -> str | None:
     return None if mean is None else f"{100 * mean:.2f}"
 
 
-LLAVA = Marking(science_letter, "LLaVA's three forms", names, IMG_ACCURACY, lenient=True)
-LMMS_EVAL = Marking(science_letter_of_lmms_eval, "letter, stripped", names, IMG_ACCURACY)
-
-_LLAVA = replace(scorer(LLAVA, ACCURACY), official=official, counts_missing=True)
+_LLAVA = Scorer(
+    score=partial(score, Marking(science_letter, "LLaVA's three forms", lenient=True)),
+    tally=tally,
+    finish=means,
+    headline=IMG_ACCURACY,
+    official=official,
+    scale=100.0,
+    counts_missing=True,
+)
 
 TASK = Task(
     name="scienceqa",
@@ -92,10 +99,11 @@ TASK = Task(
             _LLAVA, official=official_table, why="the same marking, in the authors' own table"
         ),
         "lmms_eval": replace(
-            scorer(
-                LMMS_EVAL, ACCURACY, why="strips, takes letters in any case, and not The answer is"
-            ),
+            _LLAVA,
+            score=partial(score, Marking(science_letter_of_lmms_eval, "letter, stripped")),
             official=official_lmms_eval,
+            why="strips, takes letters in any case, and not The answer is",
+            counts_missing=False,
         ),
     },
     assurance="certified",

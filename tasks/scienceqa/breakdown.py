@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from lvlm_eval.families.choice import ACCURACY, accuracy
-from lvlm_eval.schema import JSON, Record
+from lvlm_eval.families.choice import accuracy
+from lvlm_eval.families.counting import ACCURACY
+from lvlm_eval.metrics import tally_values
+from lvlm_eval.schema import JSON, Record, Tally
 
 SUBJECTS = ("natural", "social", "language")
 TOPICS = (
@@ -34,6 +36,18 @@ def names(record: Record) -> list[str]:
     grades = [name for name, years in _GRADES.items() if groups["grade"] in years]
     rows = (*(f"context/{kind}" for kind in context), *(f"grade/{years}" for years in grades))
     return [ACCURACY, *image, f"subject/{groups['subject']}", *rows]
+
+
+def tally(records: Sequence[Record]) -> Tally:
+    """Sums for the means of `names`, and for a lenient reading of those with an image."""
+    return tally_values(pair for record in records for pair in _values(record))
+
+
+def _values(record: Record) -> Iterator[tuple[str, float]]:
+    for name in names(record):
+        yield name, record.score.values["correct"]
+        if name == IMG_ACCURACY and "lenient" in record.score.values:
+            yield f"lenient/{name}", record.score.values["lenient"]
 
 
 def authors_table(records: Sequence[Record]) -> dict[str, JSON]:

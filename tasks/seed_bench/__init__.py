@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lvlm_eval.answers.letters import bare_letter, first_character
 from lvlm_eval.data import unique
-from lvlm_eval.families.choice import ACCURACY, Marking, accuracy, by, scorer
+from lvlm_eval.families.choice import Marking, accuracy, scorer
+from lvlm_eval.families.counting import ACCURACY
 from lvlm_eval.metrics import per_item
 from lvlm_eval.schema import JSON, Decoding, Record, Sample, Task
 
@@ -81,15 +82,15 @@ def official_lmms_eval(records: Sequence[Record]) -> dict[str, JSON]:
     }
 
 
-_NAMES = by("data_type", "dimension")
+_AXES = ("data_type", "dimension")
 _LLAVA = replace(
-    scorer(Marking(bare_letter, "bare letter", _NAMES, lenient=True), ACCURACY),
+    scorer(Marking(bare_letter, "bare letter", lenient=True), ACCURACY, _AXES),
     official=official,
     counts_missing=True,
 )
 _LMMS_EVAL = replace(
     scorer(
-        Marking(first_character, "first character", _NAMES),
+        Marking(first_character, "first character"),
         ACCURACY,
         why="takes the first character for the letter, in any case",
     ),
