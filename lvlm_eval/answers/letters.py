@@ -7,8 +7,9 @@ letters instead, the docstring says which: a letter that is not offered is then 
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 Options = Mapping[str, str]
 
@@ -88,6 +89,73 @@ def _only_text(text: str, options: Options) -> str | None:
     lowered = text.lower()
     found = [letter for letter, option in options.items() if option.lower() in lowered]
     return found[0] if len(found) == 1 else None
+
+
+_BEFORE_PERIOD = re.compile(r"\s*([A-Z])\.")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def before_period(text: str) -> str:
+    """lmms-eval's filter on AI2D: a capital letter before a period at the start, else the text."""
+    found = _BEFORE_PERIOD.match(text)
+    return found[1] if found else text
+
+
+def letter_after_filter(text: str, options: Options) -> str | None:
+    """lmms-eval on AI2D: a lone letter is left of the filtered text without ASCII punctuation.
+
+    Blanks are not stripped: "(b)" and "**B**" are B, " B" is nothing.
+    """
+    left = before_period(text).translate(_NO_PUNCTUATION).upper()
+    return left if left in options else None
+
+
+def letter_at_start(text: str, options: Options) -> str | None:
+    """MMStar's `mmstar.py`: the first character, or that after "(", "option ", "the answer is ".
+
+    In any case, so "a dog" is A and "Both" is B.
+    """
+    start = text.lower().strip().replace("\n", " ")
+    opening = next((o for o in ("(", "option ", "the answer is ") if start.startswith(o)), "")
+    letter = start[len(opening) : len(opening) + 1].upper()
+    return letter if letter in options else None
+
+
+def letter_of_mmmu(text: str, options: Options) -> str | None:
+    """MMMU's `eval_utils.py`: "(X)", else X as a word, else the text of an option; the last one.
+
+    None where the authors' code draws a letter at random.
+    """
+    return _last_of(_padded(text), options, ("({})", " {} "))
+
+
+def letter_of_mmmu_in_lmms_eval(text: str, options: Options) -> str | None:
+    """lmms-eval's copy: "(X)", else "X ", else "X.", at the end of words too."""
+    return _last_of(_padded(text), options, ("({})", "{} ", "{}."))
+
+
+def _padded(text: str) -> str:
+    for mark in ",.!?;:'":
+        text = text.strip(mark)
+    return f" {text} "
+
+
+def _last_of(text: str, options: Options, forms: Sequence[str]) -> str | None:
+    """The letter of the first of these forms that occurs, else the option that a text of more than
+    five words names; of several the one that stands last.
+
+    Where letters without brackets stand is asked of them as words, whichever form they have.
+    """
+    for form in forms:
+        found = [letter for letter in options if form.format(letter) in text]
+        if found:
+            place = form if form == forms[0] else " {} "
+            return max(found, key=lambda letter: text.rfind(place.format(letter)))
+    lowered = text.lower()
+    named = [a for a, option in options.items() if option.lower() in lowered]
+    if len(text.split()) <= 5 or not named:
+        return None
+    return max(named, key=lambda letter: lowered.rfind(options[letter].lower()))
 
 
 # What may stand around a letter, in the order of trying.

@@ -56,8 +56,7 @@ def offered(answer: str, options: Options, origin: str) -> str:
 
 def scorer(marking: Marking, figure: str, axes: tuple[str, ...] = (), why: str = "") -> Scorer:
     """A scorer that breaks accuracy down by groups; its official form is one mean of that name."""
-    counting = Counting(axes, lenient=marking.lenient)
-    plain = counted(partial(score, marking), counting, why)
+    plain = counted(partial(score, marking), Counting(axes), why)
     return replace(plain, official=partial(official_mean, figure))
 
 

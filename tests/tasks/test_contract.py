@@ -21,7 +21,9 @@ from lvlm_eval.schema import Record
 
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
 TASKS = (
+    "ai2d",
     "amber",
+    "aokvqa",
     "chair",
     "chartqa",
     "docvqa",
@@ -31,10 +33,13 @@ TASKS = (
     "mmbench_cn",
     "mmbench_en",
     "mme",
+    "mmmu",
+    "mmstar",
     "nocaps",
     "ocrbench",
     "okvqa",
     "pope",
+    "realworldqa",
     "refcoco",
     "scienceqa",
     "seed_bench",
@@ -44,10 +49,10 @@ TASKS = (
 )
 SUFFIXES = {
     **dict.fromkeys(("gqa", "mme", "pope", "vqav2"), SHORT_ANSWER),
-    **dict.fromkeys(("mmbench_en", "scienceqa", "seed_bench"), OPTION_LETTER),
+    **dict.fromkeys(("ai2d", "mmbench_en", "scienceqa", "seed_bench"), OPTION_LETTER),
+    "mmstar": OPTION_LETTER[:-1],
     "mmbench_cn": OPTION_LETTER_CN,
-    **dict.fromkeys(("docvqa", "infovqa", "okvqa", "textvqa", "vizwiz"), SHORT_ANSWER),
-    **dict.fromkeys(("scienceqa", "seed_bench"), OPTION_LETTER),
+    **dict.fromkeys(("aokvqa", "docvqa", "infovqa", "okvqa", "textvqa", "vizwiz"), SHORT_ANSWER),
 }  # LLaVA's words for a kind of answer, where it has some
 PICTURES = {"scienceqa": {0, 1}}  # how many a question may show, where it is not always one
 VARIANTS = tuple((name, variant) for name in TASKS for variant in load_task(name).variants)

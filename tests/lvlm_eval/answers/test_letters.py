@@ -13,7 +13,11 @@ from lvlm_eval.answers.letters import (
     bare_letter,
     first_character,
     lenient_letter,
+    letter_after_filter,
+    letter_at_start,
     letter_in_marks,
+    letter_of_mmmu,
+    letter_of_mmmu_in_lmms_eval,
     letter_or_text,
     ranked_letter,
     science_letter,
@@ -25,7 +29,11 @@ RULES = (
     bare_letter,
     first_character,
     lenient_letter,
+    letter_after_filter,
+    letter_at_start,
     letter_in_marks,
+    letter_of_mmmu,
+    letter_of_mmmu_in_lmms_eval,
     letter_or_text,
     ranked_letter,
     science_letter,
@@ -188,6 +196,69 @@ def test_lmms_eval_ranks_the_forms_of_a_letter(text: str, letter: str | None) ->
 )
 def test_a_lenient_reader_looks_past_the_manner(text: str, letter: str | None) -> None:
     assert lenient_letter(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        ("b", "B"),
+        ("(b)", "B"),
+        ("**B**", "B"),
+        (" B. Blue", "B"),
+        (" B", None),
+        ("B\n", None),
+        ("b. Blue", None),
+        ("E", None),
+    ],
+)
+def test_on_ai2d_blanks_count_and_marks_do_not(text: str, letter: str | None) -> None:
+    assert letter_after_filter(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("a dog", "A"),
+        ("Both", "B"),
+        (" (c) x", "C"),
+        ("Option d", "D"),
+        ("The answer\nis b", "B"),
+        ("the answer is", None),
+        ("the  answer is b", None),
+        ("(", None),
+        ("", None),
+        ("E", None),
+    ],
+)
+def test_mmstars_rule_looks_at_one_character(text: str, letter: str | None) -> None:
+    assert letter_at_start(text, OPTIONS) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "official", "copy"),
+    [
+        ("B", "B", "B"),
+        ("(B) or A", "B", "B"),
+        ("A or B", "B", "B"),
+        ("'B'.", "B", "B"),
+        ("'.B", None, "B"),  # marks are stripped in the order of a list, the period before "'"
+        ("B.", "B", "B"),
+        ("B. Blue", None, "B"),
+        ("AB", None, "B"),
+        ("C or B, not A, I say", "C", "C"),  # "B," and "A," are no words
+        ("C)", None, None),
+        ("blue", None, None),  # five words are too few for an option's text
+        ("it is blue, I think, or a red kite", "A", "A"),
+        ("it might well be Blue I think", "B", "B"),
+        ("it might well be an elephant", None, None),
+    ],
+)
+def test_mmmus_rule_and_its_copy_take_what_stands_last(
+    text: str, official: str | None, copy: str | None
+) -> None:
+    assert letter_of_mmmu(text, OPTIONS) == official
+    assert letter_of_mmmu_in_lmms_eval(text, OPTIONS) == copy
 
 
 @pytest.mark.parametrize("rule", RULES)
