@@ -19,8 +19,9 @@ from lvlm_eval.errors import MissingData, UsageError
 from lvlm_eval.hub_cache import revision_of
 from lvlm_eval.images import DigestCache
 from lvlm_eval.model_spec import ModelSpec, load_model
+from lvlm_eval.placement import Place
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
-from lvlm_eval.run import ask, check_answers, mark, pending
+from lvlm_eval.run import ask, check_answers, mark, pending, retries
 from lvlm_eval.schema import JSON, Decoding, Mode, Run, Sample, Summary, Task
 from lvlm_eval.store import RunStore
 
@@ -45,6 +46,7 @@ class Plan:
     options: adapter options given for all models, e.g. dtype.
     overrides: fields of Decoding that replace the tasks' own.
     max_failures, max_unparsed: shares above which the command fails.
+    place: of this process among several, see replicas.py.
     """
 
     candidates: tuple[Candidate, ...]
@@ -60,6 +62,7 @@ class Plan:
     max_unparsed: float | None = None
     retry_failed: bool = False
     plugin_files: tuple[Path, ...] = ()
+    place: Place | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -71,16 +74,42 @@ def evaluate(plan: Plan, progress: Progress) -> list[RunStore]:
 
     What is already on disk is not asked again.
     """
+    stores, questions = begin(plan, progress)
+    _ask_all(stores, questions, plan, progress)
+    finish(stores, questions, plan)
+    return stores
+
+
+def begin(plan: Plan, progress: Progress) -> tuple[list[RunStore], list[Questions]]:
+    """The stores of all candidates, made or found, and all questions; all input is checked."""
     runs, questions = prepare(plan, progress)
     stores = [
         _create(run, candidate, questions, plan)
         for run, candidate in zip(runs, plan.candidates, strict=True)
     ]
-    _ask_all(stores, questions, plan, progress)
+    return stores, questions
+
+
+def unanswered(
+    stores: Sequence[RunStore], questions: Sequence[Questions], plan: Plan
+) -> dict[tuple[int, int], list[Sample]]:
+    """What is still to be asked, by the places of store and questions."""
+    return {
+        (s, t): pending(
+            choose(in_mode(q.samples, store.run.mode), plan.limit),
+            store.task(q.label),
+            retry_failed=plan.retry_failed,
+        )
+        for s, store in enumerate(stores)
+        for t, q in enumerate(questions)
+    }
+
+
+def finish(stores: Sequence[RunStore], questions: Sequence[Questions], plan: Plan) -> None:
+    """Marks and summarises all that was answered."""
     for store in stores:
         for q in questions:
             summarise(store, q, _wanted(store, q, plan))
-    return stores
 
 
 def _wanted(store: RunStore, questions: Questions, plan: Plan) -> list[Sample]:
@@ -152,7 +181,7 @@ def _checked(task: Task, plan: Plan, progress: Progress) -> Questions:
 def _describe(candidate: Candidate, plan: Plan) -> Run:
     """What the candidate's run is: opens the model without reading its weights."""
     spec = candidate.spec
-    model = load_model(spec, plan.options, plan.plugin_files)
+    model = load_model(spec, plan.options, plan.plugin_files, plan.place)
     settings = model.describe()
     Decoding(**plan.overrides)  # type: ignore[arg-type]  # a bad value is found here
     return Run(
@@ -171,11 +200,12 @@ def _create(run: Run, candidate: Candidate, questions: Sequence[Questions], plan
     provenance = _provenance() | ({"revision": revision} if revision else {})
     store = RunStore.create(plan.results, run, provenance)
     for q in questions:
-        store.task(q.label).begin(q.task_run(_decoding(q, plan)))
+        store.task(q.label).begin(q.task_run(decoding_of(q, plan)))
     return store
 
 
-def _decoding(questions: Questions, plan: Plan) -> Decoding:
+def decoding_of(questions: Questions, plan: Plan) -> Decoding:
+    """The task's decoding, with what the plan replaces."""
     return replace(questions.task.decoding, **plan.overrides)  # type: ignore[arg-type]
 
 
@@ -183,15 +213,7 @@ def _ask_all(
     stores: Sequence[RunStore], questions: Sequence[Questions], plan: Plan, progress: Progress
 ) -> None:
     """Ask each model in turn, each loaded once and dropped before the next."""
-    todo = {
-        (s, t): pending(
-            choose(in_mode(q.samples, store.run.mode), plan.limit),
-            store.task(q.label),
-            retry_failed=plan.retry_failed,
-        )
-        for s, store in enumerate(stores)
-        for t, q in enumerate(questions)
-    }
+    todo = unanswered(stores, questions, plan)
     total = sum(map(len, todo.values()))
     done = 0
     for s, (store, candidate) in enumerate(zip(stores, plan.candidates, strict=True)):
@@ -199,6 +221,8 @@ def _ask_all(
             continue
         model = load_model(candidate.spec, plan.options, plan.plugin_files)
         for t, q in enumerate(questions):
+            if not (wanted := todo[s, t]):
+                continue
             what = f"{store.run.model} · {q.label}"
             progress(what, done, total)
 
@@ -207,14 +231,11 @@ def _ask_all(
                 done += count
                 progress(what, done, total)
 
-            ask(
-                model,
-                q,
-                todo[s, t],
-                store.task(q.label),
-                decoding=_decoding(q, plan),
-                progress=advance,
-            )
+            task_store = store.task(q.label)
+            again, decoding = retries(wanted, task_store), decoding_of(q, plan)
+            with task_store.writer() as writer:
+                cost = ask(model, q, wanted, writer, decoding=decoding, progress=advance)
+            task_store.add_cost(replace(cost, retries=again))
 
 
 def _provenance() -> dict[str, JSON]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from lvlm_eval.abilities import Baseline, ReadsAhead
+from lvlm_eval.durable import LineWriter
 from lvlm_eval.errors import TooFewAnswers
 from lvlm_eval.questions import Questions
 from lvlm_eval.schema import (
@@ -46,47 +47,47 @@ def pending(samples: Sequence[Sample], store: TaskStore, *, retry_failed: bool) 
     return [sample for sample in samples if open_(sample)]
 
 
+def retries(wanted: Sequence[Sample], store: TaskStore) -> int:
+    """How many of these have been asked before, in vain."""
+    known = store.attempts()
+    return sum(sample.question_id in known for sample in wanted)
+
+
 def ask(
     model: Model,
     questions: Questions,
     wanted: Sequence[Sample],
-    store: TaskStore,
+    writer: LineWriter,
     *,
     decoding: Decoding,
     progress: Callable[[int], None],
-) -> None:
+) -> Cost:
     """Get an answer to each wanted question, in its mode, onto the disk as it comes.
 
     A question that the model fails on gets a record of its own. An answer to a question that
     was not asked is the model's bug and raises ValueError.
     """
-    if not wanted:
-        return
-    known_before = store.attempts()
     if isinstance(model, Baseline):
         model = model.fit(questions.samples)
     requests = (sample.request for sample in wanted)
     open_ids = {sample.question_id for sample in wanted}
     started, tokens, stalled = time.monotonic(), 0, _stalled(model)
-    with store.writer() as writer:
-        for response in model.generate(requests, decoding):
-            if response.question_id not in open_ids:
-                raise ValueError(f"{model.name} answered {response.question_id!r}, not asked")
-            open_ids.remove(response.question_id)
-            writer.add(asdict(response))
-            tokens += response.new_tokens
-            progress(1)
-    store.add_cost(
-        Cost(
-            questions=len(wanted) - len(open_ids),
-            new_tokens=tokens,
-            seconds=round(time.monotonic() - started, 3),
-            retries=sum(sample.question_id in known_before for sample in wanted),
-            workers=1,
-            peak_memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-            device=model.describe().get("device", "cpu"),
-            stalled_seconds=round(_stalled(model) - stalled, 3),
-        )
+    for response in model.generate(requests, decoding):
+        if response.question_id not in open_ids:
+            raise ValueError(f"{model.name} answered {response.question_id!r}, not asked")
+        open_ids.remove(response.question_id)
+        writer.add(asdict(response))
+        tokens += response.new_tokens
+        progress(1)
+    return Cost(
+        questions=len(wanted) - len(open_ids),
+        new_tokens=tokens,
+        seconds=round(time.monotonic() - started, 3),
+        retries=0,
+        workers=1,
+        peak_memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        device=model.describe().get("device", "cpu"),
+        stalled_seconds=round(_stalled(model) - stalled, 3),
     )
 
 
