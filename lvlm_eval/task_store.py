@@ -9,8 +9,9 @@ cost.json           time and tokens; never part of a result
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lvlm_eval.durable import (
@@ -143,16 +144,7 @@ class TaskStore:
         """Add what this start took to what earlier ones did."""
         before = self.cost()
         if before is not None:
-            cost = Cost(
-                before.questions + cost.questions,
-                before.new_tokens + cost.new_tokens,
-                before.seconds + cost.seconds,
-                before.retries + cost.retries,
-                max(before.workers, cost.workers),
-                max(before.peak_memory_mib, cost.peak_memory_mib),
-                cost.device,
-                round(before.stalled_seconds + cost.stalled_seconds, 3),
-            )
+            cost = one_after_other(before, cost)
         rate = {"questions_per_second": round(cost.questions_per_second, 3)}
         write_json(self.folder / "cost.json", asdict(cost) | rate)
 
@@ -162,3 +154,24 @@ class TaskStore:
             return None
         content = {k: v for k, v in read_json(file).items() if k != "questions_per_second"}
         return parse(Cost, content, str(file))
+
+
+def one_after_other(one: Cost, other: Cost) -> Cost:
+    """What both took, the second done after the first."""
+    return Cost(
+        one.questions + other.questions,
+        one.new_tokens + other.new_tokens,
+        round(one.seconds + other.seconds, 3),
+        one.retries + other.retries,
+        max(one.workers, other.workers),
+        max(one.peak_memory_mib, other.peak_memory_mib),
+        other.device,
+        round(one.stalled_seconds + other.stalled_seconds, 3),
+    )
+
+
+def side_by_side(costs: Sequence[Cost]) -> Cost:
+    """What all took, done at the same time by workers of their own."""
+    joined = functools.reduce(one_after_other, costs)
+    seconds, workers = max(cost.seconds for cost in costs), sum(cost.workers for cost in costs)
+    return replace(joined, seconds=seconds, workers=workers)
