@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lvlm_eval.errors import UsageError
 
+OWN_LAUNCH = "lvlm-eval"  # the run id by which processes know that this program started them
 _KEYS = ("dp", "tp", "ep")
 _PORTS = range(20_000, 30_000)  # of which a SLURM step takes one, where MASTER_PORT does not say
 
@@ -77,7 +78,8 @@ class Place:
     """Where a process stands in a placement.
 
     replica: which one it belongs to. inner: its rank among that replica's tp processes; the one
-    with 0 leads: it takes questions and writes answers, the others compute what it computes.
+    with 0 leads: it takes questions and writes answers, the others compute what it computes. Of
+    the node's GPUs each process sees its own alone, as cuda:0.
     """
 
     placement: Placement
@@ -93,6 +95,17 @@ class Place:
     @property
     def inner(self) -> int:
         return self.rank.rank % self.placement.tp
+
+    @property
+    def partners(self) -> range:
+        """The ranks of this process's replica, its own among them."""
+        start = self.replica * self.placement.tp
+        return range(start, start + self.placement.tp)
+
+    @property
+    def leaders(self) -> range:
+        """The ranks that lead a replica."""
+        return range(0, self.rank.world_size, self.placement.tp)
 
     @property
     def leads(self) -> bool:
@@ -133,6 +146,19 @@ def check_fits(placement: Placement, rank: Rank) -> None:
     )
 
 
+def own_gpu(rank: Rank, visible: str | None) -> str:
+    """The CUDA_VISIBLE_DEVICES by which a process sees its own GPU alone; "" if it has none.
+
+    visible: what the variable says so far. A task of srun that sees one already has it from SLURM.
+    """
+    if visible is None:
+        return str(rank.local_rank)
+    listed = [name for name in visible.split(",") if name]
+    if rank.launcher == "srun" and len(listed) == 1:
+        return listed[0]
+    return listed[rank.local_rank] if rank.local_rank < len(listed) else ""
+
+
 def rank_from(environment: Mapping[str, str]) -> Rank | None:
     """This process among those of torchrun, deepspeed or srun; None where it is by itself.
 
@@ -148,10 +174,13 @@ def rank_from(environment: Mapping[str, str]) -> Rank | None:
 
 def _from_torch(environment: Mapping[str, str]) -> Rank:
     """torchrun's variables; deepspeed sets the same, but for the node and the store."""
-    elastic = "TORCHELASTIC_RUN_ID" in environment
+    run = environment.get("TORCHELASTIC_RUN_ID")
+    launcher = "deepspeed" if "CROSS_RANK" in environment else "the launcher"
+    if run is not None:
+        launcher = OWN_LAUNCH if run == OWN_LAUNCH else "torchrun"
     try:
         return Rank(
-            "torchrun" if elastic else "deepspeed" if "CROSS_RANK" in environment else "launcher",
+            launcher,
             int(environment["RANK"]),
             int(environment["WORLD_SIZE"]),
             int(environment["LOCAL_RANK"]),

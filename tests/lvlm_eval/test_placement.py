@@ -3,7 +3,15 @@
 import pytest
 
 from lvlm_eval.errors import UsageError
-from lvlm_eval.placement import Place, Placement, Rank, first_host, parse_placement, rank_from
+from lvlm_eval.placement import (
+    Place,
+    Placement,
+    Rank,
+    first_host,
+    own_gpu,
+    parse_placement,
+    rank_from,
+)
 
 TORCHRUN = {
     "RANK": "5",
@@ -64,6 +72,8 @@ def test_neighbours_make_a_replica_and_its_first_leads() -> None:
     assert [(place.replica, place.inner) for place in places] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert [place.leads for place in places] == [True, False, True, False]
     assert [place.first for place in places] == [True, False, False, False]
+    assert [list(place.partners) for place in places] == [[0, 1], [0, 1], [2, 3], [2, 3]]
+    assert list(places[1].leaders) == [0, 2]
 
 
 def test_another_number_of_processes_is_refused_with_what_would_fit() -> None:
@@ -116,3 +126,13 @@ def test_the_first_of_slurms_nodes_is_found() -> None:
     assert first_host("n[1-2]r[7,9]-ib,x") == "n1r7-ib"
     assert first_host("login1,gpu[1-2]") == "login1"
     assert first_host("localhost") == "localhost"
+
+
+def test_each_process_sees_its_own_gpu() -> None:
+    third, task = rank(2, 4), Rank("srun", 2, 4, 2, 0, "localhost", 29_500)
+    assert own_gpu(third, None) == "2"
+    assert own_gpu(third, "4,5,6,7") == "6"
+    assert own_gpu(third, "4,5") == ""
+    assert own_gpu(third, "") == ""
+    assert own_gpu(task, "5") == "5"
+    assert own_gpu(task, "0,1,2,3") == "2"
