@@ -37,18 +37,20 @@ for command in gate_options.COMMANDS:
 app.command()(record)
 
 LocalRank = Annotated[int | None, typer.Option("--local-rank", hidden=True)]
+Parallel = Annotated[str, typer.Option(help="dp=N,tp=N,ep=N: replicas, processes of each.")]
 
 
 @app.callback()
 def _launched(context: typer.Context, local_rank: LocalRank = None) -> None:
     """Evaluate large vision-language models: official scores, nothing lost."""
     # the deepspeed launcher puts --local_rank=N before the command
-    if local_rank is not None and context.invoked_subcommand != "chat":
-        raise UsageError(f"--local-rank {local_rank}: under this launcher only `chat` runs")
+    if local_rank is not None and context.invoked_subcommand not in ("chat", "run"):
+        raise UsageError(f"--local-rank {local_rank}: under a launcher only `run` and `chat` work")
 
 
 @app.command()
 def run(
+    context: typer.Context,
     models: Annotated[list[str] | None, typer.Argument(help="MODEL...", show_default=False)] = None,
     tasks: Tasks = "",
     data: Data = None,
@@ -69,6 +71,9 @@ def run(
     max_unparsed: Annotated[float | None, typer.Option(help="Share of answers.")] = None,
     retry_failed: Annotated[bool, typer.Option(help="Also after three attempts.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Check everything, ask nothing.")] = False,
+    parallel: Parallel = "",
+    nproc: Annotated[int | None, typer.Option(help="Replicas on this machine.")] = None,
+    local_rank: LocalRank = None,
     log_samples: Annotated[bool, typer.Option(hidden=True)] = True,
     plugin: Plugins = None,
     as_json: AsJson = False,
@@ -76,6 +81,7 @@ def run(
     """Ask, mark and summarise; the same command goes on where it stopped."""
     from lvlm_eval.commands import run as command
     from lvlm_eval.commands.arguments import RunArguments
+    from lvlm_eval.commands.launched import Launch
 
     sizes = {"batch": batch_size, "batch_tokens": batch_tokens}
     options = {"dtype": dtype, "device": device, **sizes}
@@ -98,7 +104,8 @@ def run(
         retry_failed=retry_failed,
         plugins=tuple(plugin or ()),
     )
-    command.run(arguments, dry_run=dry_run, as_json=as_json)
+    launch = Launch(context.obj, os.environ, parallel, nproc)
+    command.run(arguments, launch, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -277,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", r"Image size .* exceeds limit")
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(args=_dashes(given), prog_name="lvlm-eval")
+        app(args=_dashes(given), prog_name="lvlm-eval", obj=tuple(given))
     except EvalError as error:
         line = " ".join(str(error).split("\n"))
         if "--json" in given:

@@ -2,28 +2,84 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import typer
 
 from lvlm_eval.commands.arguments import RunArguments, plan
+from lvlm_eval.commands.launched import Launch, start_here, take_place, together
 from lvlm_eval.commands.output import show, show_json
 from lvlm_eval.commands.progress import Bar
+from lvlm_eval.errors import Incomplete
 from lvlm_eval.evaluation import Plan, allowed, evaluate, prepare
+from lvlm_eval.model_spec import option_names
+from lvlm_eval.placement import Placement, Rank
+from lvlm_eval.replicas import evaluate_together, never_asked
 from lvlm_eval.reporting.breakdowns import run_table
 from lvlm_eval.schema import JSON
 from lvlm_eval.store import RunStore
 
 
-def run(arguments: RunArguments, *, dry_run: bool, as_json: bool) -> None:
+def run(arguments: RunArguments, launch: Launch, *, dry_run: bool, as_json: bool) -> None:
     """Evaluate what the arguments ask for; TooFewAnswers after the tables are printed."""
-    planned = plan(arguments)
+    rank = launch.rank
+    if rank is not None:
+        _run_together(arguments, launch, rank, dry_run=dry_run, as_json=as_json)
+        return
+    planned, placement = plan(arguments), launch.placement(0)
     with Bar() as bar:
         if dry_run:
             _show_plan(planned, bar)
             return
+        if placement.processes > 1:
+            _start(planned, launch, placement)
+            return
         stores = evaluate(planned, bar)
+    _conclude(stores, planned, as_json=as_json)
+
+
+def _start(planned: Plan, launch: Launch, placement: Placement) -> None:
+    """The same in several processes, started here; Incomplete if one of them was killed."""
+    ended = start_here(launch, placement)
+    if ended is not None and ended.code < 0:
+        left = ", ".join(never_asked(planned))
+        raise Incomplete(
+            f"rank {ended.rank} was ended by {signal.Signals(-ended.code).name}"
+            f"{f': {left} have no answer' if left else ''}; the same command goes on"
+        )
+    raise typer.Exit(ended.code if ended else 0)
+
+
+def _run_together(
+    arguments: RunArguments, launch: Launch, rank: Rank, *, dry_run: bool, as_json: bool
+) -> None:
+    """The same in each of a launcher's processes; only rank 0 prints."""
+    with together(launch, rank) as team, Bar() as bar:
+        planned = plan(arguments)
+        place = take_place(launch, team, _devices(planned))
+        planned = replace(planned, place=place)
+        if dry_run and place.first:
+            _show_plan(planned, bar)
+        if dry_run:
+            return
+        stores = evaluate_together(planned, team, bar)
+        if place.first:
+            _conclude(stores, planned, as_json=as_json)
+
+
+def _devices(planned: Plan) -> set[str]:
+    """Where those models shall compute that have a device."""
+    given = planned.options.get("device", "auto")
+    return {
+        candidate.spec.options.get("device", given)
+        for candidate in planned.candidates
+        if "device" in option_names(candidate.spec, planned.plugin_files)
+    }
+
+
+def _conclude(stores: Sequence[RunStore], planned: Plan, *, as_json: bool) -> None:
     if as_json:
         show_json({"runs": [_as_json(store) for store in stores]})
     else:

@@ -185,7 +185,7 @@ def test_other_commands_refuse_a_local_rank(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as end:
         main(["--local_rank=0", "ls", "models"])
     assert end.value.code == 2
-    assert "under this launcher only `chat` runs" in capsys.readouterr().err
+    assert "under a launcher only `run` and `chat` work" in capsys.readouterr().err
 
 
 def test_the_demo_answers_and_the_same_seed_says_the_same(say: Say) -> None:
