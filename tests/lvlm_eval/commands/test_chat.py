@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -228,9 +229,13 @@ class Terminal:
         os.write(self.own, keys.encode())
 
     def close(self) -> int:
-        """The exit code; whoever did not end is ended."""
+        """The exit code; Ctrl-D again for whoever was not yet listening; who stays is ended."""
         try:
-            return self.program.wait(20)
+            for _ in range(20):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return self.program.wait(1)
+                self.type("\x04")
+            return self.program.wait(1)
         finally:
             self.program.kill()
             os.close(self.own)
