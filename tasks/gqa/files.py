@@ -1,4 +1,4 @@
-"""GQA's files: the official questions of testdev_balanced, choices if there are, LLaVA's file.
+"""GQA's files: the questions of testdev_balanced, choices if there are, LLaVA's file, the Hub's.
 
 The official file is an object from id to question. Files with all questions hold unbalanced
 ones too: they are asked, and count for consistency only, as in the official script.
@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lvlm_eval.data import Row, image_folder, inside, locate, read_jsonl, read_mapping, require
+from lvlm_eval.data import Row, image_folder, inside, locate, read_jsonl, read_mapping
 from lvlm_eval.errors import DataError
+from lvlm_eval.families.splits import Source
 from lvlm_eval.prompts import SHORT_ANSWER
 from lvlm_eval.schema import JSON, Image, Prompt, Sample
+
+from .hub import QUESTIONS, read_copy
 
 _TIER = "testdev_balanced"
 _FOLDERS = ("gqa", "gqa/questions1.2", "gqa/data", "gqa/data/questions1.2")
@@ -37,7 +40,8 @@ def read_samples(root: Path) -> Iterator[Sample]:
     if path is None and llava is not None:
         yield from _unanswered(llava, images)
         return
-    rows = dict(read_mapping(path or require(root, "gqa", *_QUESTIONS)))
+    path = Source(_QUESTIONS, QUESTIONS).find(root, "gqa")
+    rows, pictures = (dict(read_mapping(path)), {}) if path else read_copy(root)
     choices = locate(root, *_CHOICES)
     entries = dict(read_mapping(choices)) if choices else None
     clusters, inferred = _clusters(rows), _inferred(rows)
@@ -47,14 +51,15 @@ def read_samples(root: Path) -> Iterator[Sample]:
             facts |= _choice_facts(question_id, row, entries)
         if question_id in inferred:
             facts["inferred"] = inferred[question_id]
-        yield _sample(question_id, row, facts, clusters[row.text("imageId")], images)
+        image_id = row.text("imageId")
+        image = pictures.get(image_id) or Image(inside(images, f"{image_id}.jpg", row.origin))
+        yield _sample(question_id, row, facts, clusters[image_id], image)
 
 
 def _sample(
-    question_id: str, row: Row, facts: Mapping[str, JSON], cluster: str, images: Path
+    question_id: str, row: Row, facts: Mapping[str, JSON], cluster: str, image: Image
 ) -> Sample:
     types = row.row("types")
-    image = Image(inside(images, f"{row.text('imageId')}.jpg", row.origin))
     return Sample(
         question_id=question_id,
         prompt=Prompt.user(image, row.text("question") + SHORT_ANSWER),

@@ -1,4 +1,4 @@
-"""MME's files: the release folder with its questions and answers, LLaVA's question file, or both.
+"""MME's files: the release folder, LLaVA's question file or both, else a copy of the Hub's.
 
 The release has a text file per image, two lines `question<tab>answer`, next to the image or in
 questions_answers_YN/ beside images/. LLaVA's file repeats an image's name for its two questions
@@ -9,13 +9,16 @@ converter.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvlm_eval.data import Row, inside, locate, read_jsonl, read_text, require
+from lvlm_eval.data import Row, inside, locate, read_jsonl, read_text
 from lvlm_eval.errors import DataError
+from lvlm_eval.families.splits import Source
 from lvlm_eval.prompts import SHORT_ANSWER
 from lvlm_eval.schema import Image, Prompt, Sample
+
+from .hub import HUB, read_copy
 
 PERCEPTION = (
     "existence", "count", "position", "color", "posters",
@@ -61,9 +64,13 @@ def read_samples(root: Path) -> Iterator[Sample]:
     """
     llava = locate(root, *_LLAVA_FILES)
     release = locate(root, *_RELEASES)
-    if release is None:
-        yield from _unanswered(llava or require(root, "mme", *_RELEASES), root)
+    if release is None and llava is not None:
+        yield from _unanswered(llava, root)
         return
+    if release is None and Source(_RELEASES, HUB).find(root, "mme") is None:
+        yield from _copied(root)
+        return
+    assert release is not None
     questions = {category: list(_questions(release, category)) for category in CATEGORIES}
     wordings = _wordings(llava, questions) if llava else {}
     for category in CATEGORIES:
@@ -72,6 +79,20 @@ def read_samples(root: Path) -> Iterator[Sample]:
         names = _image_names(folder)
         for question in questions[category]:
             yield _sample(question, wordings.get(question) or _wording(question, names), folder)
+
+
+def _copied(root: Path) -> list[Sample]:
+    """The Hub's rows in the release's order, worded like it."""
+    found = (s for s in read_copy(root) if s.groups["category"] in CATEGORIES)
+    worded = (
+        replace(s, prompt=Prompt.user(*s.prompt.images, _reworded(s.prompt.text))) for s in found
+    )
+    return sorted(worded, key=_release_order)
+
+
+def _release_order(sample: Sample) -> tuple[int, str, str]:
+    category, line = sample.groups["category"], sample.question_id.rpartition("#")[2]
+    return CATEGORIES.index(category), _stem(Path(sample.cluster).name) + ".txt", line
 
 
 def _questions(release: Path, category: str) -> Iterator[Question]:
@@ -125,8 +146,11 @@ def _wording(question: Question, names: Mapping[str, str]) -> Wording:
     """
     ending = "png" if question.category in COGNITION else "jpg"
     name = names.get(question.stem, f"{question.stem}.{ending}")
-    prompt = question.text.replace(_INSTRUCTION, "").strip() + SHORT_ANSWER
-    return Wording(name, f"{question.category}/{name}", prompt)
+    return Wording(name, f"{question.category}/{name}", _reworded(question.text))
+
+
+def _reworded(question: str) -> str:
+    return question.replace(_INSTRUCTION, "").strip() + SHORT_ANSWER
 
 
 def _wordings(path: Path, questions: Mapping[str, list[Question]]) -> dict[Question, Wording]:

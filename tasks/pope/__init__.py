@@ -7,6 +7,7 @@ repository (one JSON object a line); images: COCO val2014. The commit that LLaVA
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,13 +33,26 @@ from lvlm_eval.schema import (
 from .files import SAMPLINGS, read_samples
 from .variants import FOREIGN
 
+logger = logging.getLogger(__name__)
+
 CELLS = ("tp", "fp", "tn", "fn")
+EDITIONS = {
+    2910: "the edition that LLaVA points to (2,910 random questions, 8,910 in all)",
+    3000: "the current edition (3,000 random questions, 9,000 in all)",
+}
 FIGURES = ("accuracy", "precision", "recall", "f1", "yes_ratio")
 
 
 def samples(root: Path) -> Iterator[Sample]:
-    """The questions of the splits that are there; see `files.py` for where they may be."""
-    return unique(read_samples(root))
+    """The questions of the splits that are there; see `files.py` for where they may be.
+
+    Says which edition it is, where the number of random questions tells.
+    """
+    found = tuple(unique(read_samples(root)))
+    random = sum(sample.groups["split"] == "random" for sample in found)
+    if random in EDITIONS:
+        logger.info("pope: %s", EDITIONS[random])
+    return iter(found)
 
 
 def score(sample: Sample, response: Response) -> Score:

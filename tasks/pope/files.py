@@ -1,4 +1,4 @@
-"""POPE's files: the authors' label files, LLaVA's question file, or both.
+"""POPE's files: the authors' label files, LLaVA's question file or both, else the Hub's copy.
 
 The label files say what is asked and true. LLaVA's file numbers the same questions once more,
 in one id space over all splits, and answers made with its scripts go by those numbers.
@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lvlm_eval.data import Row, image_folder, inside, locate, read_jsonl, read_rows, require
+from lvlm_eval.data import Row, image_folder, inside, locate, read_jsonl, read_rows
 from lvlm_eval.errors import DataError
+from lvlm_eval.families.splits import Source
 from lvlm_eval.prompts import SHORT_ANSWER
 from lvlm_eval.schema import Image, Prompt, Sample
+
+from .hub import HUB, read_copy
 
 # How the objects that are not there were drawn: the splits of the benchmark.
 SAMPLINGS = ("random", "popular", "adversarial")
@@ -26,8 +29,10 @@ def read_samples(root: Path) -> Iterator[Sample]:
     targets are None, and the ids are those that the label files would give.
     """
     labels = {split: path for split in SAMPLINGS if (path := locate(root, *_places(split)))}
-    if not labels and not locate(root, LLAVA_FILE):
-        require(root, "pope", *_places("random"))
+    source = Source((*(place for split in SAMPLINGS for place in _places(split)), LLAVA_FILE), HUB)
+    if source.find(root, "pope") is None:
+        yield from read_copy(root, SAMPLINGS)
+        return
     images = image_folder(root, "coco/val2014", "pope/val2014")
     llava = _llava_rows(root)
     for split in SAMPLINGS:
