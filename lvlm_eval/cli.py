@@ -140,6 +140,9 @@ def report(
     formats: Annotated[str, typer.Option("--format", help="Also hf.")] = "md,csv,tex,html,json",
     metric: Annotated[str, typer.Option(help="headline or lenient.")] = "headline",
     allow: Annotated[list[str] | None, typer.Option(help="`limit`: different subsets.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root: questions, pictures.")] = None,
+    samples: Annotated[int, typer.Option(help="Questions a task on the page.")] = 20_000,
+    thumbnails: Annotated[int, typer.Option(help="Pictures on the page.")] = 1000,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -147,7 +150,16 @@ def report(
     from lvlm_eval.commands import report as command
 
     arguments = command.ReportArguments(
-        tuple(runs or ()), results, formats, metric, tuple(allow or ()), tuple(plugin or ())
+        tuple(runs or ()),
+        results,
+        formats,
+        metric,
+        tuple(allow or ()),
+        tuple(plugin or ()),
+        data,
+        cache_folder(),
+        samples,
+        thumbnails,
     )
     command.report(arguments, as_json=as_json)
 

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
 from lvlm_eval.commands.output import show
+from lvlm_eval.commands.score import check_same_questions
 from lvlm_eval.errors import Incomplete, TooFewAnswers, UsageError
-from lvlm_eval.plugins import finish_of
+from lvlm_eval.evaluation import DEMO, questions_of
+from lvlm_eval.plugins import finish_of, load_task
 from lvlm_eval.reporting.board import Options
 from lvlm_eval.reporting.files import WRITERS, Report, check_formats, make_report, write_report
-from lvlm_eval.reporting.results import Found, find, names_of
+from lvlm_eval.reporting.html.browsing import SAMPLES, Browsing
+from lvlm_eval.reporting.html.thumbnails import MAX_PICTURES, Limits, picture_samples
+from lvlm_eval.reporting.results import Found, base_of, data_of, find, names_of
+from lvlm_eval.schema import Sample
 from lvlm_eval.store import RunStore, find_run, find_runs
 
 
 @dataclass(frozen=True, slots=True)
 class ReportArguments:
-    """What the command line asks for; `runs` empty means all under `results`."""
+    """What the command line asks for; `runs` empty means all under `results`.
+
+    data: a data root, or "demo": gives the page the questions and their pictures.
+    samples, thumbnails: at most so many questions of a task, and pictures, on the page.
+    """
 
     runs: tuple[str, ...]
     results: Path
@@ -28,6 +37,14 @@ class ReportArguments:
     metric: str
     allowed: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()
+    data: str | None = None
+    cache: Path = Path()
+    samples: int = SAMPLES
+    thumbnails: int = MAX_PICTURES
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.thumbnails < 0:
+            raise UsageError("--samples must be at least 1, --thumbnails at least 0")
 
 
 def report(arguments: ReportArguments, *, as_json: bool) -> None:
@@ -42,13 +59,33 @@ def report(arguments: ReportArguments, *, as_json: bool) -> None:
     options = Options(
         arguments.metric, lambda run: finish_of(run, arguments.plugins), arguments.allowed
     )
-    made = make_report(found, options)
+    browsing = _browsing(found, arguments) if "html" in formats else None
+    made = make_report(found, options, browsing)
     files = write_report(arguments.results, made, formats)
     if as_json:
         typer.echo(json.dumps(json.loads(WRITERS["json"](made)), indent=2))
     else:
         _print(made, files)
     _complain(found)
+
+
+def _browsing(found: Found, arguments: ReportArguments) -> Browsing:
+    """Questions and pictures of the reported tasks, if --data is given."""
+    if arguments.data is None:
+        return Browsing(samples=arguments.samples)
+    demo = arguments.data == DEMO
+    samples: dict[str, Sequence[Sample]] = {}
+    for result in found.results:
+        label, asked = result.label, result.store.task_run()
+        if label in samples or (data_of(label) == DEMO) != demo:
+            continue
+        task = load_task(base_of(label), arguments.plugins)
+        root = None if demo else Path(arguments.data)
+        questions = questions_of(task, root, demo, arguments.cache)
+        check_same_questions(questions, asked.data_digest, str(result.store.folder))
+        samples[label] = questions.samples
+    pictures = picture_samples(samples, Limits(pictures=arguments.thumbnails))
+    return replace(pictures, samples=arguments.samples)
 
 
 def _stores(runs: Sequence[str], results: Path) -> list[RunStore]:

@@ -50,7 +50,7 @@ def score_run(
         name, at, where = task_store.label.partition("@")
         task = load_task(name, files)
         questions = questions_of(task, _root(data), bool(at) and where == DEMO, cache)
-        _same_questions(questions, task_store.task_run().data_digest, str(task_store.folder))
+        check_same_questions(questions, task_store.task_run().data_digest, str(task_store.folder))
         asked = task_store.attempts()
         summarise(store, questions, [s for s in questions.samples if s.question_id in asked])
     _finish(store, as_json=as_json)
@@ -86,7 +86,8 @@ def _keep(store: RunStore, questions: Questions, responses: Sequence[Response]) 
                 writer.add(asdict(response))
 
 
-def _same_questions(questions: Questions, digest: str, where: str) -> None:
+def check_same_questions(questions: Questions, digest: str, where: str) -> None:
+    """Raises UsageError where a run's answers belong to other questions than these."""
     if questions.data_digest != digest:
         raise UsageError(
             f"{where} holds answers to other questions than those under --data: the data digest "

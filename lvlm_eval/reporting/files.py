@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lvlm_eval.durable import write_text
@@ -14,6 +14,8 @@ from lvlm_eval.errors import UsageError
 from lvlm_eval.reporting.board import Options, leaderboards
 from lvlm_eval.reporting.breakdowns import costs, details, differences
 from lvlm_eval.reporting.cells import in_paper_unit
+from lvlm_eval.reporting.html.browsing import Browsing
+from lvlm_eval.reporting.html.page import page
 from lvlm_eval.reporting.latex import latex
 from lvlm_eval.reporting.model_card import model_index
 from lvlm_eval.reporting.model_facts import FACTS, facts_of
@@ -27,7 +29,10 @@ SUFFIXES = {"hf": "hf.yaml"}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All tables of some runs. published: quoted rows, never mixed with the others."""
+    """All tables of some runs. published: quoted rows, never mixed with the others.
+
+    browsing: what the page's browser has besides stored answers.
+    """
 
     found: Found
     leaderboard: Sequence[Table]
@@ -35,6 +40,7 @@ class Report:
     details: Sequence[Table]
     differences: Sequence[Table]
     costs: Sequence[Table]
+    browsing: Browsing = field(default_factory=Browsing)
 
     @property
     def tables(self) -> list[Table]:
@@ -43,7 +49,7 @@ class Report:
         return [table for kind in kinds for table in kind]
 
 
-def make_report(found: Found, options: Options) -> Report:
+def make_report(found: Found, options: Options, browsing: Browsing | None = None) -> Report:
     """The tables. Raises NotComparable where runs were not asked or marked alike, UsageError
     where no task has the metric."""
     quoted = published_table(unique(r.label for r in found.results))
@@ -54,6 +60,7 @@ def make_report(found: Found, options: Options) -> Report:
         details(found, options.allowed),
         differences(found, options.allowed),
         costs(found),
+        browsing or Browsing(),
     )
 
 
@@ -175,10 +182,22 @@ def as_model_index(report: Report) -> str:
     return model_index(report.found)
 
 
+def as_html(report: Report) -> str:
+    sections = {
+        "Leaderboard": report.leaderboard,
+        "Published figures": report.published,
+        "Details": report.details,
+        "Scores that differ, and why": report.differences,
+        "Cost": report.costs,
+    }
+    return page(report.found, sections, report.browsing)
+
+
 WRITERS: Mapping[str, Callable[[Report], str]] = {
     "md": as_markdown,
     "csv": as_csv,
     "tex": as_latex,
+    "html": as_html,
     "json": as_json,
     "hf": as_model_index,
 }
