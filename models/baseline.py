@@ -53,8 +53,9 @@ class BaselineModel:
         """The baseline that can answer these samples of one task.
 
         `majority` gives the most frequent target to all, of several the first to occur.
-        `chance` draws evenly from the distinct targets, each question's draw decided by the
-        seed and its question_id. Raises UsageError for samples without targets, or none at all.
+        `chance` draws evenly from the letters that a question offers, else from the distinct
+        targets, each question's draw decided by the seed and its question_id. Raises UsageError for
+        samples without targets, or none at all.
         """
         if not samples:
             raise UsageError("a baseline needs samples to be fitted to, and there are none")
@@ -63,7 +64,12 @@ class BaselineModel:
             answers = dict.fromkeys(targets, most_frequent(targets.values()))
         else:
             distinct = sorted(set(targets.values()))
-            answers = {which: draw(distinct, self.seed, which) for which in targets}
+            answers = {
+                sample.question_id: draw(
+                    _offered(sample) or distinct, self.seed, sample.question_id
+                )
+                for sample in samples
+            }
         return replace(self, answers=answers)
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
@@ -87,6 +93,12 @@ def draw(answers: Sequence[str], seed: int, question_id: str) -> str:
     """One of the answers, evenly; the same for the same seed and question in any order."""
     digest = hashlib.sha256(f"{seed}/{question_id}".encode()).digest()
     return answers[int.from_bytes(digest, "big") % len(answers)]
+
+
+def _offered(sample: Sample) -> list[str]:
+    """The letters of a multiple-choice question; none for others."""
+    options = sample.facts.get("options")
+    return list(options) if isinstance(options, Mapping) else []
 
 
 def _target(sample: Sample) -> str:

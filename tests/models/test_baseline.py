@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,20 @@ def test_chance_draws_each_distinct_target_about_equally_often() -> None:
     counts = Counter(answer.text for answer in answers_of("chance", samples))
     assert set(counts) == {"yes", "no", "maybe"}
     assert all(900 < count < 1100 for count in counts.values())  # 4 deviations of 26
+
+
+def test_chance_draws_the_letters_that_a_question_offers() -> None:
+    two, four = (
+        [
+            replace(sample, question_id=f"{letters}{i}", facts={"options": dict.fromkeys(letters)})
+            for i, sample in enumerate(samples_of(*"A" * 600))
+        ]
+        for letters in ("AB", "ABCD")
+    )
+    answers = answers_of("chance", [*two, *four])
+    counts = [Counter(answer.text for answer in some) for some in (answers[:600], answers[600:])]
+    assert [set(count) for count in counts] == [set("AB"), set("ABCD")]
+    assert counts[0]["B"] > 250 > counts[1]["B"]
 
 
 def test_chance_does_not_depend_on_the_order_of_questions() -> None:
