@@ -19,6 +19,7 @@ import typer
 
 from lvlm_eval.commands import gate_options
 from lvlm_eval.commands.doctor_options import doctor
+from lvlm_eval.commands.launch_options import LocalRank, Nproc, Parallel
 from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, Tasks, cache_folder
 from lvlm_eval.commands.server_options import record
 from lvlm_eval.errors import EvalError, UsageError
@@ -35,9 +36,6 @@ app.add_typer(doctor, name="doctor", rich_help_panel=None)
 for command in gate_options.COMMANDS:
     app.command()(command)
 app.command()(record)
-
-LocalRank = Annotated[int | None, typer.Option("--local-rank", hidden=True)]
-Parallel = Annotated[str, typer.Option(help="dp=N,tp=N,ep=N: replicas, processes of each.")]
 
 
 @app.callback()
@@ -72,7 +70,7 @@ def run(
     retry_failed: Annotated[bool, typer.Option(help="Also after three attempts.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Check everything, ask nothing.")] = False,
     parallel: Parallel = "",
-    nproc: Annotated[int | None, typer.Option(help="Replicas on this machine.")] = None,
+    nproc: Nproc = None,
     local_rank: LocalRank = None,
     log_samples: Annotated[bool, typer.Option(hidden=True)] = True,
     plugin: Plugins = None,
@@ -212,6 +210,7 @@ def fetch(
 
 @app.command()
 def chat(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="MODEL")],
     image: Annotated[list[Path] | None, typer.Option(help="Shown with the first question.")] = None,
     system: Annotated[str, typer.Option(help="Replaces the model's own system prompt.")] = "",
@@ -221,15 +220,14 @@ def chat(
     max_new_tokens: Annotated[int, typer.Option(help="An answer is cut there.")] = 512,
     dtype: Annotated[str | None, typer.Option(help="Number type of the weights.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
+    parallel: Parallel = "",
     plugin: Plugins = None,
     local_rank: LocalRank = None,
     as_json: AsJson = False,
 ) -> None:
     """Talk with a model about pictures; answers appear as they are made."""
-    rank = os.environ.get("RANK")
-    if rank not in (None, "0"):
-        return  # of all processes of a launcher the first talks
     from lvlm_eval.commands import chat as command
+    from lvlm_eval.commands.launched import Launch
 
     options = {"dtype": dtype, "device": device}
     arguments = command.ChatArguments(
@@ -243,7 +241,7 @@ def chat(
         options={key: value for key, value in options.items() if value is not None},
         plugins=tuple(plugin or ()),
     )
-    command.chat(arguments, launched=rank is not None, as_json=as_json)
+    command.chat(arguments, Launch(context.obj, os.environ, parallel), as_json=as_json)
 
 
 @app.command("ls")
@@ -273,13 +271,7 @@ def convert(
     from lvlm_eval.commands import convert as command
 
     command.convert(
-        source,
-        target,
-        to,
-        dtype=dtype,
-        max_shard_size=max_shard_size,
-        towers=towers,
-        base=base,
+        source, target, to, dtype=dtype, max_shard_size=max_shard_size, towers=towers, base=base
     )
 
 

@@ -20,6 +20,7 @@ from lvlm_eval.placement import OWN_LAUNCH, Rank
 from lvlm_eval.pulse import Pulse, Store
 from lvlm_eval.schema import JSON
 
+FAREWELL = 5.0  # seconds in which all may hear that rank 0 has ended
 _POLL = 0.05  # seconds
 
 
@@ -61,9 +62,9 @@ class Team:
             raise SystemExit(code) from None  # who started this launch tells it
         if self.first or not self._told():
             return
-        self.pulse.stop()
+        first = self.pulse.signs().get(0)
+        self._over()
         if isinstance(error, EvalError):
-            first = self.pulse.signs().get(0)
             raise SystemExit((first and first.code) or code) from None
 
     @property
@@ -136,10 +137,20 @@ class Team:
         return True
 
     def _over(self) -> None:
-        self.pulse.note(ended=True)
-        self.pulse.stop()
+        """Says that this process ends. Rank 0 may hold the store: others shall hear it before."""
         with contextlib.suppress(Incomplete):
-            self.pulse.say()
+            self.pulse.say(ended=True)
+        end = time.monotonic() + FAREWELL
+        while self.first and not self._alone() and time.monotonic() < end:
+            time.sleep(_POLL)
+        self.pulse.stop()
+
+    def _alone(self) -> bool:
+        signs = self.pulse.signs()
+        return all(
+            (rank in signs and signs[rank].ended) or self.pulse.silent(rank)
+            for rank in range(1, self.rank.world_size)
+        )
 
     def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
         self._stopped = True

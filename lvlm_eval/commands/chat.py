@@ -16,12 +16,14 @@ from pathlib import Path
 
 import typer
 
-from lvlm_eval.abilities import Baseline, Streams
+from lvlm_eval.abilities import Baseline, Sharded, Streams
+from lvlm_eval.commands.launched import Launch, start_here, take_place, together
 from lvlm_eval.commands.output import printable
 from lvlm_eval.conversation import Conversation, answer
 from lvlm_eval.errors import EvalError, TooFewAnswers, UsageError
 from lvlm_eval.images import open_rgb
 from lvlm_eval.model_spec import load_model, parse_model
+from lvlm_eval.placement import Place, Rank
 from lvlm_eval.schema import JSON, Decoding, Image, Model, Request, Response
 
 HELP = """\
@@ -49,15 +51,43 @@ class ChatArguments:
     plugins: tuple[Path, ...]
 
 
-def chat(arguments: ChatArguments, *, launched: bool, as_json: bool) -> None:
+def chat(arguments: ChatArguments, launch: Launch, *, as_json: bool) -> None:
     """Talk until the input ends; UsageError without input, TooFewAnswers if lines went wrong.
 
-    launched: by torchrun or deepspeed.
+    Of a launcher's processes the first talks; with --parallel tp=N the others compute along.
     """
+    rank, placement = launch.rank, launch.placement(0)
+    if placement.dp > 1:
+        raise UsageError(f"a chat is with one model: --parallel tp=N, not dp={placement.dp}")
+    if placement.tp > 1 and rank is not None:
+        _talk_together(arguments, launch, rank, as_json=as_json)
+    elif placement.tp > 1:
+        ended = start_here(launch, placement)
+        raise typer.Exit(abs(ended.code) if ended else 0)
+    elif rank is None or rank.rank == 0:
+        _talk(arguments, None, launched=rank is not None, as_json=as_json)
+
+
+def _talk_together(arguments: ChatArguments, launch: Launch, rank: Rank, *, as_json: bool) -> None:
+    with together(launch, rank) as team:
+        place = take_place(launch, team, {arguments.options.get("device", "auto")})
+        if place.placement.dp > 1:
+            started, tp = rank.world_size, place.placement.tp
+            raise UsageError(f"a chat is with one model: start {tp} processes, not {started}")
+        if place.leads:
+            _talk(arguments, place, launched=True, as_json=as_json)
+            return
+        model = _open(arguments, place)
+        assert isinstance(model, Sharded)  # or _open would have refused
+        model.follow()
+
+
+def _talk(arguments: ChatArguments, place: Place | None, *, launched: bool, as_json: bool) -> None:
+    """launched: by torchrun or deepspeed."""
     if sys.stdin is None:
         raise UsageError("standard input is closed: there is nobody to talk to")
     session = _Session(
-        model=_open(arguments),
+        model=_open(arguments, place),
         decoding=_decoding(arguments),
         conversation=Conversation(
             waiting=tuple(map(_picture, arguments.images)), system=arguments.system
@@ -71,6 +101,8 @@ def chat(arguments: ChatArguments, *, launched: bool, as_json: bool) -> None:
     for line in lines:
         if not session.take(line):
             break
+    if isinstance(session.model, Sharded) and place is not None:
+        session.model.release()
     if not session.taken and not session.terminal:
         raise UsageError("standard input is empty: no question was asked")
     if session.wrong and not session.terminal:
@@ -228,9 +260,9 @@ def _picture(file: Path) -> Image:
     return Image(data=file.read_bytes())
 
 
-def _open(arguments: ChatArguments) -> Model:
+def _open(arguments: ChatArguments, place: Place | None) -> Model:
     spec = parse_model(arguments.model, arguments.plugins)
-    model = load_model(spec, arguments.options, arguments.plugins)
+    model = load_model(spec, arguments.options, arguments.plugins, place)
     if isinstance(model, Baseline):
         raise UsageError(f"{spec.name} answers benchmarks only, without looking: it cannot chat")
     return model

@@ -152,10 +152,17 @@ def test_without_input_it_says_so(say: Say, monkeypatch: pytest.MonkeyPatch) -> 
     assert end.value.code == 2
 
 
+def launched(monkeypatch: pytest.MonkeyPatch, rank: str) -> None:
+    """As deepspeed does it, in a process of two."""
+    variables = {"RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": rank, "CROSS_RANK": "0"}
+    for name, value in (variables | {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}).items():
+        monkeypatch.setenv(name, value)
+
+
 def test_ranks_but_the_first_end_at_once_and_quietly(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "1")
+    launched(monkeypatch, "1")
     # nothing is opened: the model does not exist
     with pytest.raises(SystemExit) as end:
         main(["--local_rank=1", "chat", "no/such/model"])
@@ -175,7 +182,7 @@ def test_the_local_rank_of_a_launcher_is_accepted_wherever_it_stands(
     arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Hello?\n")))
-    monkeypatch.setenv("RANK", "0")
+    launched(monkeypatch, "0")
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 0
