@@ -141,16 +141,16 @@ class Team:
         with contextlib.suppress(Incomplete):
             self.pulse.say(ended=True)
         end = time.monotonic() + FAREWELL
-        while self.first and not self._alone() and time.monotonic() < end:
+        while self._awaited() and time.monotonic() < end:
             time.sleep(_POLL)
         self.pulse.stop()
 
-    def _alone(self) -> bool:
+    def _awaited(self) -> bool:
+        """Whether there are processes that have not ended and that rank 0 gives time for it."""
         signs = self.pulse.signs()
-        return all(
-            (rank in signs and signs[rank].ended) or self.pulse.silent(rank)
-            for rank in range(1, self.rank.world_size)
-        )
+        others = range(1, self.rank.world_size) if self.first and not self._stopped else ()
+        ended = {rank for rank in others if rank in signs and signs[rank].ended}
+        return any(rank not in ended and not self.pulse.silent(rank) for rank in others)
 
     def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
         self._stopped = True

@@ -6,6 +6,7 @@ torchrun, deepspeed and srun say by variables who a process is. Without any of t
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 from collections.abc import Collection, Iterator, MutableMapping
@@ -56,6 +57,8 @@ def together(launch: Launch, rank: Rank) -> Iterator[Team]:
     environment = launch.environment
     environment["CUDA_VISIBLE_DEVICES"] = own_gpu(rank, environment.get("CUDA_VISIBLE_DEVICES"))
     environment.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost connection is told by us
+    if rank.rank:
+        logging.getLogger("lvlm_eval").setLevel(logging.WARNING)  # what rank 0 says holds for all
     from lvlm_eval.launcher import Store
 
     with Team(rank, Store.meet(rank)) as team:
