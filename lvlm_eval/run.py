@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 
 from lvlm_eval.abilities import Baseline, ReadsAhead
+from lvlm_eval.answers.traces import without_trace
 from lvlm_eval.durable import LineWriter
 from lvlm_eval.errors import TooFewAnswers
 from lvlm_eval.questions import Questions
@@ -25,6 +26,7 @@ from lvlm_eval.schema import (
     Record,
     Response,
     Sample,
+    Score,
     Scorer,
     Summary,
     Tally,
@@ -107,8 +109,10 @@ def mark(
     task = questions.task
     pairs = [(s, responses[s.question_id]) for s in wanted if s.question_id in responses]
     answered = [(s, r) for s, r in pairs if r.finish != "error"]
-    marked = task.prepared([(s, r) for s, r in answered if s.target is not None])
-    records = [Record(s, r, task.scorer.score(s, r)) for s, r in marked]
+    traced = {r.question_id for _, r in answered if without_trace(r.text)[1]}
+    bare = [(s, _untraced(r) if r.question_id in traced else r) for s, r in answered]
+    marked = task.prepared([(s, r) for s, r in bare if s.target is not None])
+    records = [Record(s, r, _read(task.scorer.score(s, r), r, traced)) for s, r in marked]
     clusters = _by_cluster(records)
     tallies = [task.scorer.tally(cluster) for cluster in clusters]
     metrics = bootstrap(tallies, task.scorer.finish) if tallies else {}
@@ -117,6 +121,7 @@ def mark(
         for name, scorer in task.variants.items()
         if name != task.primary and marked
     }
+    lines = list(_score_lines(records, clusters, tallies))
     summary = Summary(
         task=questions.label,
         version=task.version,
@@ -134,12 +139,25 @@ def mark(
         unparsed=sum(record.score.answer is None for record in records),
         unjudged=len(answered) - len(marked),
         cut=sum(response.finish == "length" for _, response in answered),
+        refused=sum(line.refused for line in lines),
+        traced=len(traced),
         certified=task.assurance,
         clusters=len(clusters),
         worst=task.scorer.worst,
         best=task.scorer.best,
     )
-    return list(_score_lines(records, clusters, tallies)), summary
+    return lines, summary
+
+
+def _untraced(response: Response) -> Response:
+    return replace(response, text=without_trace(response.text)[0])
+
+
+def _read(score: Score, response: Response, traced: Collection[str]) -> Score:
+    """The score, which also says where reasoning was taken off before the answer was read."""
+    if response.question_id not in traced:
+        return score
+    return replace(score, read=f"{score.read}, behind its reasoning".lstrip(", "))
 
 
 def check_answers(summary: Summary, max_failures: float, max_unparsed: float | None) -> None:

@@ -372,7 +372,8 @@ class Summary:
     """A task's result: `summary.json`.
 
     n: answers marked; failed: no answer after all attempts; unparsed: marked, but nothing
-    could be read; unjudged: answered, but without a target or judge; cut: ended by length.
+    could be read; unjudged: answered, but without a target or judge; cut: ended by length;
+    refused: marked, but the text declines to answer; traced: reasoning was taken off first.
     total: questions of the data; asked: those that this run wanted (--limit).
     headline: a key of metrics; scale: factor to the paper's unit; shown: metrics to print.
     variants: other scorers' headline figures, already in the paper's unit, with the reason.
@@ -401,6 +402,8 @@ class Summary:
     clusters: int = 0
     worst: float = 0.0
     best: float = 100.0
+    refused: int = 0
+    traced: int = 0
 
 
 @dataclass(frozen=True, slots=True)

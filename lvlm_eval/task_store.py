@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from lvlm_eval.answers.traces import is_refusal
 from lvlm_eval.durable import (
     LineWriter,
     parse,
@@ -40,7 +41,7 @@ class ScoreLine:
     """One line of `scores.jsonl`, all that tables and comparisons need of an answer.
 
     tally: the sums of the whole cluster on its first line, empty on the others, so that
-    adding up lines gives the sums of any set of clusters.
+    adding up lines gives the sums of any set of clusters. refused: the text declines to answer.
     """
 
     question_id: str
@@ -51,6 +52,7 @@ class ScoreLine:
     groups: Mapping[str, str]
     cluster: str
     tally: Tally
+    refused: bool = False
 
     @classmethod
     def of(cls, record: Record, tally: Tally) -> ScoreLine:
@@ -64,6 +66,7 @@ class ScoreLine:
             sample.groups,
             sample.cluster,
             dict(tally),
+            is_refusal(record.response.text),
         )
 
 

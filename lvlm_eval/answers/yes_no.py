@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from lvlm_eval.answers.phrases import VLMEVALKIT, strip_marks
 
-_WHOLE_WORD = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
+# Chinese has no blanks between words, so its yes and no count only where the answer begins.
+_WHOLE_WORD = re.compile(
+    r"(?<![A-Za-z0-9_])(yes|no)(?![A-Za-z0-9_])"
+    r"|\A\W*(?:(不是|不对|没有|错|否)|(是|对|有|正确))",
+    re.IGNORECASE,
+)
 
 
 def yes_no_in_first_sentence(text: str) -> str:
@@ -28,9 +34,14 @@ def yes_no_in_four_characters(text: str) -> str | None:
 
 
 def first_yes_no(text: str) -> str | None:
-    """The first whole word yes or no, in any case; the lenient reading shown beside strict ones."""
-    found = _WHOLE_WORD.search(text)
-    return found[1].lower() if found else None
+    """The first whole word yes or no, in any case; the lenient reading shown beside strict ones.
+
+    Full-width letters and punctuation, bold and brackets do not matter; 是 and 否 count as well.
+    """
+    found = _WHOLE_WORD.search(unicodedata.normalize("NFKC", text))
+    if found is None:
+        return None
+    return found[1].lower() if found[1] else "no" if found[2] else "yes"
 
 
 def only_yes_or_no(text: str) -> str | None:

@@ -100,6 +100,11 @@ def test_what_follows_the_fourth_character_is_nothing_to_mme(start: str, rest: s
         ("yes, yes", "yes", "yes"),
         ("yes_", None, "yes"),
         ("no.1", "no", None),  # the period stays, having a digit on one side
+        ("ＹＥＳ。", "yes", None),
+        ("**No**", "no", None),
+        ("（是）", "yes", None),
+        ("不是，没有", "no", None),
+        ("答案是yes", "yes", None),
         ("", None, None),
     ],
 )
