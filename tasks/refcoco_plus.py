@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from lvlm_eval.families.refcoco import make_task
 
-TASK = make_task("refcoco_plus", "RefCOCO+: expressions without places", ("val", "testA", "testB"))
+TASK = make_task(
+    "refcoco_plus", "RefCOCO+: expressions without places", ("val", "testA", "testB"), "checked"
+)

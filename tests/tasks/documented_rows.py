@@ -101,6 +101,16 @@ ROWS: Mapping[str, list[tuple[str, Row]]] = {
         ]
         for side in ("4k", "8k")
     },
+    "stvqa": [
+        ("json", {
+            "question_id": 7, "dataset": "coco-text", "file_path": NAMED, "file_name": "one.png",
+            "question": "What is written?", "answers": ["STOP", "stop"], "set_name": "train",
+        }),
+        ("json", {
+            "question_id": 7, "dataset": "coco-text", "file_path": NAMED, "file_name": "one.png",
+            "question": "What is written?", "answers": ["STOP"], "set_name": "test",
+        }),
+    ],
     "vstar": [
         ("jsonl", {
             "image": NAMED, "text": "Which colour?\n(A) red\n(B) green\nAnswer with the letter.",

@@ -91,7 +91,8 @@ def write(row: Row, source: Source, folder: Path) -> None:
     elif source.jsonl:
         (folder / source.jsonl).write_text(json.dumps(row))
     elif source.json_file:
-        (folder / source.json_file).write_text(json.dumps([row]))
+        content = {source.under: [row]} if source.under else [row]
+        (folder / source.json_file).write_text(json.dumps(content))
     else:
         for config in source.configs:
             parquet(row, folder / ("data" if config == "default" else config), source.split)
