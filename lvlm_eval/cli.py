@@ -191,7 +191,10 @@ def explain(
 
 @app.command()
 def fetch(
-    models: Annotated[list[str], typer.Argument(help="MODEL...: org/name or org/name@revision.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(help="MODEL|TASK|SUITE...: org/name, org/name@revision, or a name."),
+    ],
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "",
     source: Annotated[str, typer.Option("--from", help="huggingface or modelscope.")] = (
         "huggingface"
@@ -201,7 +204,7 @@ def fetch(
     dry_run: Annotated[bool, typer.Option(help="Say what would be fetched.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring checkpoint, tokenizer and image tower into the local hub cache."""
+    """Bring models (checkpoint, tokenizer, tower) or data into the local hub cache."""
     from lvlm_eval.commands import fetch as command
 
     arguments = command.FetchArguments(tuple(models), revision, source, tower, verify, dry_run)

@@ -15,7 +15,7 @@ from lvlm_eval.data import inside, read_text
 from lvlm_eval.data_row import Row
 from lvlm_eval.errors import DataError, MissingData
 from lvlm_eval.hub_cache import cached_data_set
-from lvlm_eval.schema import JSON, Image, ParquetCell
+from lvlm_eval.schema import JSON, HubSplit, Image, ParquetCell
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -39,6 +39,11 @@ class HubTable:
     config: str = "default"
     known: str = ""
     optional: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> HubSplit:
+        """What of the Hub it reads."""
+        return HubSplit(self.repositories[0], self.config, self.split)
 
     def __str__(self) -> str:
         return f"{self.repositories[0]} (configuration {self.config}, split {self.split})"
@@ -69,13 +74,16 @@ def read_hub(root: Path, task: str, table: HubTable, folder: str = "") -> Iterat
 
 def _files(copy: Path, table: HubTable) -> list[Path]:
     """The split's files by the copy's own card (README.md), else by the Hub's usual names."""
-    patterns = _card(copy, table) or [
-        f"{folder}{table.split}{end}"
-        for folder in (f"{table.config}/", *(("data/", "") if table.config == "default" else ()))
-        for end in ("-*.parquet", ".parquet", "_*.parquet", "/*.parquet")
-    ]
+    patterns = _card(copy, table) or usual_names(table.place)
     found = (sorted(copy.glob(pattern)) for pattern in patterns)
     return list(dict.fromkeys(file for files in found for file in files))
+
+
+def usual_names(place: HubSplit) -> list[str]:
+    """The patterns by which the Hub names a split's files, where its card gives none."""
+    folders = (f"{place.config}/", *(("data/", "") if place.config == "default" else ()))
+    ends = ("-*.parquet", ".parquet", "_*.parquet", "/*.parquet")
+    return [f"{folder}{place.split}{end}" for folder in folders for end in ends]
 
 
 def _card(copy: Path, table: HubTable) -> list[str]:

@@ -266,6 +266,15 @@ class Scorer:
 
 
 @dataclass(frozen=True, slots=True)
+class HubSplit:
+    """A split of a data set of the Hub, by which `fetch` brings it."""
+
+    repository: str
+    config: str = "default"
+    split: str = "test"
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A benchmark: where its questions are, how they are asked and how answers are marked.
 
@@ -274,6 +283,7 @@ class Task:
     variants:  every known scorer by the name that its recorded vectors give it.
     assurance: "certified" by recorded vectors, "checked" against the authors' rule, "declared".
     shown:     metrics that the report prints below the headline, in this order.
+    hub:       where the Hub has the same questions; empty where it has not.
     expected:  metrics that a complete copy of the data has; absent ones make it partial.
     prepare:   what only all answers to be marked give together (the words of all captions by one
                process, how rare a word is among them): the same pairs, samples with facts added.
@@ -290,6 +300,7 @@ class Task:
     licence: str = ""
     shown: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
+    hub: tuple[HubSplit, ...] = ()
     prepare: Callable[[Sequence[Answered]], Sequence[Answered]] | None = None
 
     def __post_init__(self) -> None:

@@ -75,6 +75,7 @@ TASK = Task(
         ),
     },
     assurance="certified",
+    hub=(TABLE.place,),
     licence="CC BY-SA 4.0",
     expected=(ACCURACY,),
 )

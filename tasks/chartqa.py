@@ -74,6 +74,7 @@ TASK = Task(
     primary="pix2struct",
     variants=relaxed_scorers("split"),
     assurance="certified",
+    hub=(HUB.place,),
     licence="GPL-3.0",
     shown=("split/human", "split/augmented", "average_of_two"),
     expected=("accuracy", "split/human", "split/augmented"),

@@ -57,6 +57,7 @@ TASK = Task(
     primary="rrc_official",
     variants=anls_scorers(["question_types"]),
     assurance="certified",
+    hub=(HUB.place,),
     licence="terms of the Robust Reading Competition, challenge 17; pages of UCSF's library",
     shown=tuple(f"question_types/{kind}" for kind in KINDS),
     expected=("anls",),

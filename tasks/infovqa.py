@@ -63,6 +63,7 @@ TASK = Task(
     primary="rrc_official",
     variants=anls_scorers(BY_TYPE),
     assurance="certified",
+    hub=(HUB.place,),
     licence="terms of the Robust Reading Competition, challenge 17; pictures from the web",
     shown=tuple(f"answer_types/{kind}" for kind in ANSWER_TYPES),
     expected=("anls", *(f"answer_types/{kind}" for kind in ANSWER_TYPES)),

@@ -121,6 +121,7 @@ TASK = Task(
         ),
     },
     assurance="certified",
+    hub=(TABLE.place,),
     licence="none given by the authors",
     shown=(MEAN_OF + "category",),
     expected=(ACCURACY,),

@@ -122,6 +122,7 @@ TASK = Task(
     primary="authors",
     variants={"authors": SCORER},
     assurance="checked",
+    hub=(HUB.place,),
     licence="Apache-2.0, unverified; pictures of Flickr30k and DOCCI under their terms",
     shown=("q_acc", "i_acc", "acc"),
     expected=("g_acc", "q_acc", "i_acc", "acc"),

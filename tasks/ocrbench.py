@@ -74,6 +74,7 @@ TASK = Task(
     primary="official",
     variants=SCORERS,
     assurance="certified",
+    hub=(HUB.place,),
     licence="MIT",
     shown=(TEXT, *OTHERS),
     expected=(TOTAL, TEXT, *OTHERS),

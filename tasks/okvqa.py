@@ -85,6 +85,7 @@ TASK = Task(
         ),
     },
     assurance="certified",
+    hub=(HUB.place,),
     licence="CC BY 4.0; images of COCO under Flickr's terms",
     shown=tuple(f"question_type/{category}" for category in CATEGORIES),
     expected=("accuracy", *(f"question_type/{category}" for category in CATEGORIES)),

@@ -103,6 +103,7 @@ TASK = Task(
         ),
     },
     assurance="certified",
+    hub=(TABLE.place,),
     licence="CC BY-ND 4.0",
     shown=("kind/choice", "kind/open"),
     expected=(ACCURACY, "kind/choice", "kind/open"),

@@ -106,6 +106,7 @@ TASK = Task(
     samples=samples,
     primary="lmms_eval",
     variants={"lmms_eval": SCORER},
+    hub=(HUB.place,),
     licence="Apache-2.0, unverified; screens under their makers' terms",
     shown=(*(f"kind/{kind}" for kind in KINDS), "IoU"),
     expected=("accuracy",),

@@ -1,7 +1,8 @@
-"""`lvlm-eval fetch`: models from a hub into the local cache."""
+"""`lvlm-eval fetch`: models, and the data of tasks, from a hub into the local cache."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,15 @@ from lvlm_eval.commands.output import show_json
 from lvlm_eval.errors import UsageError
 from lvlm_eval.hub_cache import HubName, parse_hub_name
 from lvlm_eval.model_spec import DEMO_MODELS
-from lvlm_eval.plugins import SUITES, model_names, task_names
-from lvlm_eval.schema import JSON
+from lvlm_eval.plugins import SUITES, model_names, select_tasks, task_names
+from lvlm_eval.schema import JSON, Task
 
 if TYPE_CHECKING:
     from lvlm_eval.fetch.connection import Connection
     from lvlm_eval.fetch.job import Job
     from lvlm_eval.fetch.remote import Hub
 
+_log = logging.getLogger(__name__)
 _MODELSCOPE = "https://www.modelscope.cn"
 
 
@@ -40,13 +42,16 @@ class FetchArguments:
 
 
 def fetch(arguments: FetchArguments, environment: Mapping[str, str], *, as_json: bool) -> None:
-    """Bring each model with its image tower; print where it is and which revision."""
+    """Bring each model with its image tower, each task's data; print where and which revision."""
     from huggingface_hub import constants
 
     from lvlm_eval.fetch.connection import Connection
+    from lvlm_eval.fetch.data import plan_data
     from lvlm_eval.fetch.job import check_space, plan
 
-    names = [_name(text, arguments.revision) for text in arguments.models]
+    tasks = [task for text in arguments.models for task in _tasks(text)]
+    models = [text for text in arguments.models if not _tasks(text)]
+    names = [_name(text, arguments.revision) for text in models]
     if arguments.tower and len(names) > 1:
         raise UsageError("--tower names the image tower of one model; give one MODEL with it")
     if constants.HF_HUB_OFFLINE:
@@ -55,11 +60,15 @@ def fetch(arguments: FetchArguments, environment: Mapping[str, str], *, as_json:
     cache = Path(constants.HF_HUB_CACHE)
     with Connection(token) as connection:
         planned = [plan(hub, connection, cache, name, arguments.tower) for name in names]
+        places = [place for task in tasks for place in task.hub]
+        planned.append(plan_data(hub, connection, cache, places, arguments.revision))
         jobs = list({job.snapshot: job for jobs in planned for job in jobs}.values())
         before = {job.snapshot: job.lacks for job in jobs}
         if not arguments.dry_run:
             check_space(jobs)
             _carry_out_all(jobs, connection, verify=arguments.verify)
+    for task in () if as_json else tasks:
+        typer.echo(f"{task.name}: licence: {task.licence}")
     if as_json:
         show_json({"models": [_as_json(job, before[job.snapshot]) for job in jobs]})
     for job in () if as_json else jobs:
@@ -107,16 +116,27 @@ def _carry_out_all(jobs: Sequence[Job], connection: Connection, *, verify: bool)
             carry_out(job, connection, bar.update, verify=verify)
 
 
+def _tasks(text: str) -> list[Task]:
+    """The tasks that are meant by the name of one or of a suite; none for a model's."""
+    if text not in task_names() and text not in (*SUITES, "all"):
+        return []
+    tasks = select_tasks(text)
+    missing = [task.name for task in tasks if not task.hub]
+    if len(missing) == len(tasks):
+        raise UsageError(
+            f"{text}: no data set of the Hub is known for it; docs/data.md says which files of its "
+            "authors go where"
+        )
+    for name in missing:
+        _log.warning("%s: no data set of the Hub is known for it; see docs/data.md", name)
+    return [task for task in tasks if task.hub]
+
+
 def _name(text: str, revision: str) -> HubName:
     """The model that is meant by a MODEL as `run` takes it, options and all."""
     head = text.partition(",")[0]
     adapter, colon, location = head.partition(":")
     location = location if colon and adapter in model_names() else head
-    if location in task_names() or location in (*SUITES, "all"):
-        raise UsageError(
-            f"{location} is a task or suite: data is not fetched yet; docs/data.md says which "
-            "files go where"
-        )
     if head in DEMO_MODELS or Path(location).exists():
         raise UsageError(f"{text} is here already: nothing to fetch")
     name = parse_hub_name(location)

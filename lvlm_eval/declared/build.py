@@ -16,7 +16,7 @@ from lvlm_eval.answers.openings import (
 )
 from lvlm_eval.declared.declaration import Declaration, Family, Source, read_declaration
 from lvlm_eval.declared.samples import TOGETHER, samples
-from lvlm_eval.declared.sources import fields_of, file_of
+from lvlm_eval.declared.sources import fields_of, file_of, repositories
 from lvlm_eval.errors import UsageError
 from lvlm_eval.families import choice, yes_no
 from lvlm_eval.families.anls import by_rrc
@@ -25,7 +25,7 @@ from lvlm_eval.families.counting import Counting, counted
 from lvlm_eval.families.exact import count, plain, score_exact
 from lvlm_eval.families.relaxed import by_pix2struct
 from lvlm_eval.families.short_answer import by_m4c, score_by, upload_by_vqa
-from lvlm_eval.schema import Decoding, Response, Sample, Score, Task
+from lvlm_eval.schema import Decoding, HubSplit, Response, Sample, Score, Task
 
 Scoring = Callable[[Sample, Response], Score]
 
@@ -98,6 +98,12 @@ def build(name: str, declaration: Declaration, where: str) -> Task:
         variants={reader: counted(readers[reader], counting)},
         assurance=declaration.assurance,
         licence=declaration.licence,
+        hub=tuple(
+            HubSplit(repositories(source)[0], config, source.split)
+            for source in declaration.data
+            if source.hub
+            for config in source.configs
+        ),
         expected=(declaration.headline,),
     )
 

@@ -90,7 +90,7 @@ def _files(name: str, source: Source) -> tuple[str, str]:
 
 def _place(root: Path, name: str, source: Source) -> str:
     if source.hub:
-        hub = source.hub if isinstance(source.hub, str) else source.hub[0]
+        hub = repositories(source)[0]
         return f"{root / name} (a copy of the Hub's {hub}, split {source.split})"
     return str(root / name / file_of(source))
 
@@ -118,10 +118,14 @@ def _tables(source: Source, fields: Fields, declaration: Declaration) -> Iterato
     named += [*axes_of(source, declaration).values(), declaration.together]
     named += columns_of(declaration)
     columns = tuple(dict.fromkeys(c for c in named if c and c != CONFIG))
-    repositories = (source.hub,) if isinstance(source.hub, str) else tuple(source.hub)
     pictures = tuple(image_columns(fields))
     for config in source.configs:
-        yield HubTable(repositories, source.split, columns, pictures, config, source.known)
+        yield HubTable(repositories(source), source.split, columns, pictures, config, source.known)
+
+
+def repositories(source: Source) -> tuple[str, ...]:
+    """The names of a Hub data set, the usual one first."""
+    return (source.hub,) if isinstance(source.hub, str) else tuple(source.hub)
 
 
 def columns_of(declaration: Declaration) -> list[str]:

@@ -165,6 +165,7 @@ def textvqa_task(name: str, title: str, samples: Read) -> Task:
         primary="moe_llava",
         variants=VARIANTS,
         assurance="certified",
+        hub=(HUB.place,),
         licence="CC BY 4.0",
         expected=("correct",),
     )

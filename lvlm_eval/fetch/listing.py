@@ -29,6 +29,13 @@ def list_files(hub: Hub, connection: Connection, name: HubName) -> Listing:
     return _LISTERS[hub.kind](hub, connection, name)
 
 
+def list_data(hub: Hub, connection: Connection, name: HubName) -> Listing:
+    """The files of a data set of Hugging Face, those in its folders too."""
+    if hub.kind != "huggingface":
+        raise FetchError(f"{name}: data sets are fetched from Hugging Face alone; leave out --from")
+    return _list_huggingface(hub, connection, name, data=True)
+
+
 @dataclass(frozen=True, slots=True)
 class _Lfs:
     sha256: str
@@ -49,22 +56,30 @@ class _ModelInfo:
     siblings: Sequence[_Sibling]
 
 
-def _list_huggingface(hub: Hub, connection: Connection, name: HubName) -> Listing:
+def _list_huggingface(
+    hub: Hub, connection: Connection, name: HubName, *, data: bool = False
+) -> Listing:
+    kind, prefix = ("datasets", "datasets/") if data else ("models", "")
     at = f"/revision/{quote(name.revision, safe='')}" if name.revision else ""
-    url = f"{hub.endpoint}/api/models/{name.repository}{at}?blobs=true"
+    url = f"{hub.endpoint}/api/{kind}/{name.repository}{at}?blobs=true"
     info = _parse(_ModelInfo, connection.get_json(url, str(name)), url)
     if not _COMMIT.fullmatch(info.sha):
         raise FetchError(f"{url}: {info.sha!r} is no commit; is this a model hub?")
     files = {}
     for sibling in info.siblings:
         path = sibling.rfilename
-        if not _is_plain(path):
+        if not (_stays(path) if data else _is_plain(path)):
             continue
         digest = sibling.lfs.sha256 if sibling.lfs else sibling.blobId or ""
         size = sibling.lfs.size if sibling.lfs else sibling.size
-        address = f"{hub.endpoint}/{name.repository}/resolve/{info.sha}/{quote(path)}"
+        address = f"{hub.endpoint}/{prefix}{name.repository}/resolve/{info.sha}/{quote(path)}"
         files[path] = RemoteFile(path, -1 if size is None else size, digest, address)
     return Listing(info.sha, files)
+
+
+def _stays(path: str) -> bool:
+    """Whether a path of plain names, blanks and round brackets among them, leads nowhere else."""
+    return all(re.fullmatch(r"[\w+][\w.+() -]*", name) for name in path.split("/"))
 
 
 def _is_plain(path: str) -> bool:

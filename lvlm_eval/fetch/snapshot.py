@@ -26,11 +26,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """cache: the hub cache's folder. repository: the name under which the model is filed."""
+    """cache: the hub cache's folder. repository: the name under which the model is filed.
+
+    kind: `models` or `datasets`.
+    """
 
     cache: Path
     repository: str
     commit: str
+    kind: str = "models"
 
     @property
     def folder(self) -> Path:
@@ -38,7 +42,7 @@ class Snapshot:
 
     @property
     def _base(self) -> Path:
-        return self.cache / f"models--{self.repository.replace('/', '--')}"
+        return self.cache / f"{self.kind}--{self.repository.replace('/', '--')}"
 
     def partial(self, file: RemoteFile) -> Path:
         """Where the content comes in; the digest in its name makes it safe to go on with."""

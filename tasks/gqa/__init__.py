@@ -17,6 +17,7 @@ from lvlm_eval.schema import Decoding, Response, Sample, Score, Scorer, Task
 
 from .figures import finish, tally
 from .files import read_samples
+from .hub import PICTURES, QUESTIONS
 from .printed import official, official_full
 from .variants import FOREIGN
 
@@ -70,6 +71,7 @@ TASK = Task(
         **FOREIGN,
     },
     assurance="certified",
+    hub=(QUESTIONS.place, PICTURES.place),
     licence="CC BY 4.0",
     shown=("binary", "open", "distribution", "consistency", "validity", "plausibility"),
     expected=("accuracy", "binary", "open", "distribution"),

@@ -27,6 +27,7 @@ from lvlm_eval.schema import (
 )
 
 from .files import CATEGORIES, read_samples
+from .hub import HUB
 from .points import CELLS, finish, tally
 from .variants import FOREIGN
 
@@ -96,6 +97,7 @@ TASK = Task(
         **FOREIGN,
     },
     assurance="certified",
+    hub=(HUB.place,),
     licence="for academic research, on request to the authors",
     shown=("cognition", "lenient/perception", *(f"{category}/score" for category in CATEGORIES)),
     expected=(

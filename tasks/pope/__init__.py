@@ -31,6 +31,7 @@ from lvlm_eval.schema import (
 )
 
 from .files import SAMPLINGS, read_samples
+from .hub import HUB
 from .variants import FOREIGN
 
 logger = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ TASK = Task(
         **FOREIGN,
     },
     assurance="certified",
+    hub=(HUB.place,),
     licence="MIT (questions); images of COCO under Flickr's terms",
     shown=(*(f"{split}/f1" for split in SAMPLINGS), "mean_accuracy"),
     expected=(

@@ -20,7 +20,7 @@ from lvlm_eval.metrics import means, per_item
 from lvlm_eval.schema import JSON, Decoding, Record, Sample, Scorer, Task
 
 from .breakdown import IMG_ACCURACY, SHOWN, authors_table, tally
-from .files import read_samples
+from .files import HUB, read_samples
 
 
 def samples(root: Path) -> Iterator[Sample]:
@@ -107,6 +107,7 @@ TASK = Task(
         ),
     },
     assurance="certified",
+    hub=(HUB.place,),
     licence="CC BY-NC-SA 4.0",
     shown=(ACCURACY, *SHOWN),
     expected=(IMG_ACCURACY, ACCURACY, *SHOWN),

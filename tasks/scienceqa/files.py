@@ -19,7 +19,7 @@ from lvlm_eval.prompts import OPTION_LETTER
 from lvlm_eval.schema import Image, Prompt, Sample
 
 _FOLDERS = ("scienceqa", "scienceqa/data/scienceqa")
-_HUB = HubTable(
+HUB = HubTable(
     repositories=("lmms-lab/ScienceQA", "lmms-lab-encoder/ScienceQA"),
     config="ScienceQA-FULL",
     split="test",
@@ -31,8 +31,8 @@ def read_samples(root: Path) -> Iterator[Sample]:
     """The test split in its list's order. Ids are `test/<position>`, for the Hub's rows have none;
     the problem's own id is an alias where it is known.
     """
-    if locate(root, *_places("problems.json")) is None and locate_hub(root, "scienceqa", _HUB):
-        for position, row in enumerate(read_hub(root, "scienceqa", _HUB)):
+    if locate(root, *_places("problems.json")) is None and locate_hub(root, "scienceqa", HUB):
+        for position, row in enumerate(read_hub(root, "scienceqa", HUB)):
             yield _sample(row, position, row.images("image"))
     else:
         yield from _of_problems(root)

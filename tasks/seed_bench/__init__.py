@@ -19,7 +19,7 @@ from lvlm_eval.families.counting import ACCURACY
 from lvlm_eval.metrics import per_item
 from lvlm_eval.schema import JSON, Decoding, Record, Sample, Task
 
-from .files import DIMENSIONS, read_frames, read_samples
+from .files import DIMENSIONS, HUB, read_frames, read_samples
 
 _KINDS = ("image", "video")
 _SHOWN = (*(f"data_type/{kind}" for kind in _KINDS), *(f"dimension/{name}" for name in DIMENSIONS))
@@ -106,6 +106,7 @@ TASK = Task(
     primary="moe_llava",
     variants={"moe_llava": _LLAVA, "lmms_eval": _LMMS_EVAL},
     assurance="certified",
+    hub=(HUB.place,),
     licence="Apache-2.0; annotations CC BY-NC 4.0",
     shown=_SHOWN,
     expected=(ACCURACY, *_SHOWN),

@@ -25,7 +25,7 @@ DIMENSIONS = (
 )  # fmt: skip
 _QUESTIONS = "seed_bench/SEED-Bench.json"
 _LLAVA_FILE = "seed_bench/llava-seed-bench.jsonl"
-_HUB = HubTable(
+HUB = HubTable(
     repositories=("lmms-lab/SEED-Bench", "lmms-lab-encoder/SEED-Bench"),
     split="test",
     columns=(
@@ -41,8 +41,8 @@ def read_samples(root: Path) -> Iterator[Sample]:
         yield from _of_authors(root)
     elif llava := locate(root, _LLAVA_FILE):
         yield from (_unanswered(row, root) for row in read_jsonl(llava))
-    elif locate_hub(root, "seed_bench", _HUB):
-        for row in read_hub(root, "seed_bench", _HUB):
+    elif locate_hub(root, "seed_bench", HUB):
+        for row in read_hub(root, "seed_bench", HUB):
             frames = row.images("image")
             yield _sample(row, frames[len(frames) // 2 : len(frames) // 2 + 1])
     else:
@@ -51,7 +51,7 @@ def read_samples(root: Path) -> Iterator[Sample]:
 
 def read_frames(root: Path) -> Iterator[Sample]:
     """The questions about videos, each with all the frames that the Hub's rows have."""
-    for row in read_hub(root, "seed_bench", _HUB):
+    for row in read_hub(root, "seed_bench", HUB):
         if row.text("data_type") == "video":
             yield _sample(row, row.images("image"))
 

@@ -26,7 +26,7 @@ from lvlm_eval.families.short_answer import (
 from lvlm_eval.families.splits import first_there
 from lvlm_eval.schema import JSON, Decoding, Record, Task
 
-from .files import SOURCES, samples_test, samples_val
+from .files import HUB, SOURCES, samples_test, samples_val
 
 AXES = {"answer_type": "perAnswerType"}
 TYPES = tuple(f"answer_type/{kind}" for kind in ("yes/no", "number", "other", "unanswerable"))
@@ -81,6 +81,7 @@ TASK = Task(
         ),
     },
     assurance="certified",
+    hub=(HUB.place,),
     licence="CC BY 4.0",
     shown=TYPES,
     expected=("accuracy", *TYPES),

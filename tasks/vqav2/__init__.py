@@ -26,7 +26,7 @@ from lvlm_eval.families.short_answer import (
 from lvlm_eval.families.splits import first_there
 from lvlm_eval.schema import JSON, Decoding, Record, Sample, Task
 
-from .files import TESTDEV, VAL, read_testdev, read_val
+from .files import HUB, TESTDEV, VAL, read_testdev, read_val
 
 AXES = {"answer_type": "perAnswerType", "question_type": "perQuestionType"}
 ANSWER_TYPES = ("answer_type/yes/no", "answer_type/number", "answer_type/other")
@@ -87,6 +87,7 @@ TASK = Task(
     primary="llava_submission",
     variants=VARIANTS,
     assurance="certified",
+    hub=(HUB.place,),
     licence="CC BY 4.0 (annotations); images of COCO under Flickr's terms",
     shown=ANSWER_TYPES,
     expected=("accuracy", *ANSWER_TYPES),

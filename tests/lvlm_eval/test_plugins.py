@@ -23,9 +23,9 @@ def test_every_adapter_says_what_it_is_without_being_opened() -> None:
 
 
 def test_lists_take_names_wildcards_and_suites_each_task_once() -> None:
-    assert [task.name for task in select_tasks("pope, mme,p*,core")] == [
-        *("pope", "mme", "vqav2", "gqa")
-    ]
+    chosen = [task.name for task in select_tasks("pope, mme,p*,core")]
+    assert chosen[:4] == ["pope", "mme", "vqav2", "gqa"]
+    assert sorted(chosen) == sorted(SUITES["core"])
     assert {task.name for task in select_tasks("all", FILES)} == {*task_names(), "tiny"}
     assert set(SUITES["core"]) <= set(task_names())
 

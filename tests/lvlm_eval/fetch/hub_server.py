@@ -25,6 +25,7 @@ class Hub:
     """models: name to its files. Faults: what the next requests meet, by the file's name."""
 
     models: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    data: dict[str, dict[str, bytes]] = field(default_factory=dict)  # data sets, with folders
     gated: set[str] = field(default_factory=set)
     commit: str = COMMIT
     break_after: dict[str, list[int]] = field(default_factory=dict)  # bytes of each answer
@@ -41,6 +42,10 @@ class Hub:
     def add(self, name: str, folder: Path) -> None:
         """Serves the files of the folder, not those below it."""
         self.models[name] = {f.name: f.read_bytes() for f in folder.iterdir() if f.is_file()}
+
+    def files(self, name: str) -> dict[str, bytes]:
+        """The files of a model or data set; their names differ here."""
+        return self.data[name] if name in self.data else self.models[name]
 
     def served(self, name: str) -> list[str]:
         """The Range of each request for the file's content, "" for all of it."""
@@ -94,24 +99,29 @@ class _Handler(BaseHTTPRequestHandler):
         if refusals:
             self._refuse(refusals.pop(0), "")
         elif path.startswith("/cdn/"):
-            owner, name, file = path.removeprefix("/cdn/").split("/")
+            owner, name, file = path.removeprefix("/cdn/").split("/", 2)
             self._content(f"{owner}/{name}", file)
         elif path.startswith("/api/v1/models/"):
             self._modelscope(path.removeprefix("/api/v1/models/").split("/"), query)
         elif path.startswith("/api/models/"):
-            self._info(path.removeprefix("/api/models/").split("/", 3))
+            self._info(path.removeprefix("/api/models/").split("/", 3), self.served.models)
+        elif path.startswith("/api/datasets/"):
+            self._info(path.removeprefix("/api/datasets/").split("/", 3), self.served.data)
+        elif path.startswith("/datasets/"):
+            owner, name, _, _, file = path.removeprefix("/datasets/").split("/", 4)
+            self._resolve(f"{owner}/{name}", file)
         else:
             owner, name, _, _, file = path[1:].split("/")
             self._resolve(f"{owner}/{name}", file)
 
-    def _info(self, parts: list[str]) -> None:
+    def _info(self, parts: list[str], known: Mapping[str, Mapping[str, bytes]]) -> None:
         name = "/".join(parts[:2])
-        if name not in self.served.models:
+        if name not in known:
             return self._refuse(401, "RepoNotFound")
         if len(parts) > 2 and parts[3] not in ("main", "v1", self.served.commit):
             return self._refuse(404, "RevisionNotFound")
         siblings: list[Mapping[str, object]] = []
-        for path, content in self.served.models[name].items():
+        for path, content in known[name].items():
             one = {"rfilename": path, "size": len(content), "blobId": git_blob(content)}
             lfs = {"sha256": sha256(content), "size": len(content), "pointerSize": 134}
             siblings.append(one | ({"lfs": lfs} if len(content) > LARGE else {}))
@@ -120,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _resolve(self, name: str, file: str) -> None:
         if name in self.served.gated:
             return self._refuse(403, "GatedRepo")
-        content = self.served.models[name][file]
+        content = self.served.files(name)[file]
         if len(content) <= LARGE:
             return self._content(name, file)
         self.send_response(302)
@@ -149,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json({"Code": 200, "Data": data, "Message": "success", "Success": True})
 
     def _content(self, name: str, file: str) -> None:
-        content = self.served.wrong.get(file, self.served.models[name][file])
+        content = self.served.wrong.get(file, self.served.files(name)[file])
         given, start = self.headers.get("Range", ""), 0
         if given and self.served.ranges:
             start = int(given.removeprefix("bytes=").rstrip("-"))

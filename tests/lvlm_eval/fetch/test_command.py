@@ -64,8 +64,6 @@ def test_modelscope_fills_the_same_cache(
         ((f"{MODEL}@v9",), ("someone/phi has no revision 'v9'",)),
         ((MODEL, "--revision", "v9"), ("someone/phi has no revision 'v9'",)),
         ((MODEL, "--revision", "../x"), ("not a branch, tag or commit",)),
-        (("pope",), ("pope is a task or suite", "docs/data.md")),
-        (("llava15",), ("llava15 is a task or suite",)),
         (("demo",), ("demo is here already",)),
         (("baseline:majority",), ("not a model's name on a hub",)),
         ((MODEL, "--from", "ftp"), ("give huggingface or modelscope",)),
