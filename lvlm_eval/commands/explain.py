@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def _sample_lines(sample: Sample, label: str) -> Iterator[str]:
 
 def _first_paragraph(function: Callable[..., object]) -> str:
     """What a scorer's function says of itself, on one line."""
+    while isinstance(function, partial):
+        function = function.func
     text = inspect.getdoc(function) or ""
     return " ".join(text.split("\n\n")[0].split())
 

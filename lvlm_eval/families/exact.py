@@ -32,6 +32,7 @@ def score_exact(read: Read, how: str) -> Callable[[Sample, Response], Score]:
     """Right if what is read is what is read of an accepted answer; leniently, if it is in there."""
 
     def score(sample: Sample, response: Response) -> Score:
+        """The whole answer, normalised, must be an accepted one."""
         answer = read(response.text)
         accepted = {read(text) for text in facts.texts(sample, "answers")}
         words = plain(response.text).replace(",", " ").split()

@@ -85,6 +85,7 @@ def score_by(mark: Mark, read: str) -> Callable[[Sample, Response], Score]:
     """Marks an answer against `facts["answers"]`; blank text is unread, yet marked."""
 
     def score(sample: Sample, response: Response) -> Score:
+        """The answer is marked against the accepted ones."""
         answer, worth = mark(response.text, facts.texts(sample, "answers"))
         readable = bool(response.text.strip())
         return Score({"correct": worth}, answer if readable else None, read)

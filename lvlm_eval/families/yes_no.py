@@ -27,6 +27,7 @@ def score_yes_no(read: Read, how: str) -> Callable[[Sample, Response], Score]:
     """Right if the word that is read is the target; the first whole word stands beside it."""
 
     def score(sample: Sample, response: Response) -> Score:
+        """A yes or no is read out of the text; it must be the target."""
         answer, target = read(response.text), facts.target_text(sample)
         lenient = first_yes_no(response.text)
         values = {"correct": float(answer == target), "lenient": float(lenient == target)}

@@ -37,6 +37,7 @@ def test_the_page_can_be_followed(
         assert code == 0, f"{line}: {err}"
         said[command] = out
     assert "A. red" in said["explain"]
+    assert "Right if the letter read is the target" in said["explain"]
     assert "50.0" in said["score"]
 
 
