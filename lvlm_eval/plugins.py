@@ -27,8 +27,8 @@ SUITES: Mapping[str, tuple[str, ...]] = {
     "core": (
         "vqav2", "gqa", "vizwiz", "scienceqa", "textvqa", "pope", "mme", "mmbench_en",
         "mmbench_cn", "seed_bench", "mmstar", "ai2d", "chartqa", "docvqa", "infovqa", "ocrbench",
-        "stvqa", "okvqa", "aokvqa", "realworldqa", "blink", "cv_bench", "naturalbench", "vstar",
-        "hrbench_4k", "hrbench_8k", "mmmu", "mmmu_pro", "ccbench", "mathvista", "refcoco",
+        "stvqa", "okvqa", "aokvqa", "realworldqa", "blink", "cv_bench", "mmvp", "naturalbench",
+        "vstar", "hrbench_4k", "hrbench_8k", "mmmu", "mmmu_pro", "ccbench", "mathvista", "refcoco",
         "refcoco_plus", "refcocog", "coco_caption", "nocaps", "flickr30k", "textcaps", "chair",
         "amber", "countbench", "vsr", "screenspot", "muirbench", "seed2_plus", "mme_realworld",
         "mme_realworld_cn", "q_bench", "embspatial",
