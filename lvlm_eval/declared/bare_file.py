@@ -7,7 +7,9 @@ options to choose from, yes or no, else a short answer.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lvlm_eval.data import read_jsonl
@@ -16,7 +18,7 @@ from lvlm_eval.data_tsv import read_tsv
 from lvlm_eval.declared.build import build
 from lvlm_eval.declared.declaration import Declaration, Family, Fields, Source
 from lvlm_eval.errors import DataError
-from lvlm_eval.schema import Task
+from lvlm_eval.schema import Sample, Task
 
 SUFFIXES = (".tsv", ".jsonl")
 _log = logging.getLogger(__name__)
@@ -43,7 +45,12 @@ def bare_task(file: Path) -> Task:
         breakdown={"category": "category"} if all(r.get("category") for r in rows) else {},
     )
     task = build(file.stem, declaration, str(file))
-    return replace(task, samples=lambda _: task.samples(file.parent))
+    return replace(task, samples=partial(_beside, file, task.samples))
+
+
+def _beside(file: Path, read: Callable[[Path], Iterator[Sample]], root: Path) -> Iterator[Sample]:
+    """The file's own questions, whatever the data root."""
+    return read(file.parent)
 
 
 def _family(rows: list[Row]) -> Family:

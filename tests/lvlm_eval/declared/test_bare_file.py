@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ def test_a_table_of_options_needs_no_declaration(tmp_path: Path) -> None:
     assert (first.target, second.groups) == ("B", {"category": "d"})
     assert image_bytes(first.prompt.images[0]) == ONE
     assert task.title == "Cats.tsv (choice)"
+    again = pickle.loads(pickle.dumps(task))  # as workers get it
+    assert list(again.samples(Path("elsewhere"))) == [first, second]
 
 
 def test_llavas_question_file_with_labels_needs_no_declaration(tmp_path: Path) -> None:
