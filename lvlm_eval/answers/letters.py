@@ -239,8 +239,8 @@ def lenient_letter(text: str, options: Options) -> str | None:
     lone = plain.strip(" ()[]{}<>.,:;!?。、'\"").upper()
     if lone in options:
         return lone
-    for pattern in (_SAID, _AT_START):
-        found = [m[1] for m in pattern.finditer(plain) if m[1] in options]
+    for pattern in (_SAID, _SAID_LAST, _AT_START):
+        found = [m[1].upper() for m in pattern.finditer(plain) if m[1].upper() in options]
         if found:
             return found[-1]
     standing = {m[1] for m in _ALONE.finditer(plain) if m[1] in options}
@@ -252,5 +252,6 @@ _SAID = re.compile(
     r"(?:(?i:answer|option|choice)(?i:\s+is|\s*:)?|(?:答案|选项?)(?:是|为|:)?)[\s(\[{]*"
     r"([A-Z])(?![A-Za-z])" + _NO_ARTICLE
 )
+_SAID_LAST = re.compile(r"(?i:answer|option|choice)(?i:\s+is|\s*:)?[\s(\[{]+([a-z])[)\]}.!]*\Z")
 _AT_START = re.compile(r"\A[(\[{]*([A-Z])(?:[)\]}.:,;。、]|\s*[-\n])")
 _ALONE = re.compile(r"(?<![A-Za-z0-9'])([A-Z])(?![A-Za-z0-9'])" + _NO_ARTICLE)

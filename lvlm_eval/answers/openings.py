@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 
-from lvlm_eval.answers.letters import Options
+from lvlm_eval.answers.letters import Options, letter_of_mmmu, letter_of_mmmu_in_lmms_eval
 
 _LEADING = re.compile(r"[(\s]*([A-Z])", re.IGNORECASE)
 
@@ -58,49 +57,17 @@ def first_of_two(text: str, one: str, other: str) -> str | None:
     return min(found, key=found.__getitem__) if found else None
 
 
-_STRIPPED = ",.!?;:'"
-
-
-def _framed(text: str) -> str:
-    """The text between blanks, each mark stripped from its ends once, in order."""
-    for mark in _STRIPPED:
-        text = text.strip(mark)
-    return f" {text} "
-
-
 def mmmu_pro_letter(text: str, options: Options) -> str | None:
-    """MMMU-Pro's authors: the only letter behind the last "Answer:", else as MMMU's script reads.
-
-    (A), then "A ", then "A." anywhere; in more than five words an option's text; of several the
-    last. Where the script guesses, there is none.
+    """MMMU-Pro's authors: the only letter behind the last "Answer:", else as lmms-eval's copy of
+    MMMU's script. Where the script guesses, there is none.
     """
     behind = text.rpartition("Answer:")
     named = [letter for letter in options if letter in behind[2]] if behind[1] else []
     if len(named) == 1:
         return named[0]
-    return _last_said(_framed(text), options, ("({})", "{} ", "{}."))
+    return letter_of_mmmu_in_lmms_eval(text, options)
 
 
 def muirbench_letter(text: str, options: Options) -> str | None:
-    """MuirBench's authors: (A), else a letter between blanks, else an option's text."""
-    return _last_said(_framed(text), options, ("({})", " {} "))
-
-
-def _last_said(text: str, options: Options, forms: Sequence[str]) -> str | None:
-    """By the first form in which any letter occurs; without one, by the options' texts."""
-    for form in forms:
-        found = [letter for letter in options if form.format(letter) in text]
-        if found:
-            # of letters without brackets the script looks for the last between blanks
-            place = form if form == "({})" else " {} "
-            return _last(text, {letter: place.format(letter) for letter in found})
-    if len(text.split()) <= 5:
-        return None
-    lowered = {letter: option.lower() for letter, option in options.items()}
-    said = {letter: option for letter, option in lowered.items() if option in text.lower()}
-    return _last(text.lower(), said) if said else None
-
-
-def _last(text: str, forms: Mapping[str, str]) -> str:
-    """The letter whose form occurs last; the first of those that do not occur."""
-    return max(forms, key=lambda letter: text.rfind(forms[letter]))
+    """MuirBench's authors: as MMMU's script."""
+    return letter_of_mmmu(text, options)

@@ -182,6 +182,7 @@ def test_lmms_eval_ranks_the_forms_of_a_letter(text: str, letter: str | None) ->
         ("答案是Ｂ", "B"),
         ("选B", "B"),
         ("Answer: (B), since", "B"),
+        ("the answer is (b).", "B"),
         ("The answer is A red kite", "A"),
         ("The answer is a blue one", "B"),
         ("First I thought the answer is A. No: the answer is B.", "B"),
