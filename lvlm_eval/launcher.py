@@ -108,14 +108,16 @@ def gpus() -> int:
 def join_replica(place: Place, device: str) -> None:
     """Makes torch's default process group of this process's replica alone: gloo, nccl on GPUs.
 
-    All `tp` processes of the replica call it, as often as they load a model; before the next time
-    they call `torch.distributed.destroy_process_group`. Whoever waits for more than a computation
+    All `tp` processes of the replica call it, as often as they load a model; the group of the
+    model before is then given up. Whoever waits for more than a computation
     (for the next question, say) needs a group of its own without the time limit; that a partner
     has died, `team.Team` notices.
     """
     rank, replica = place.rank, place.replica
     store = Store(rank)
     turn = store.add(f"joined/{replica}/{place.inner}")
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
     torch.distributed.init_process_group(
         "nccl" if device.startswith("cuda") else "gloo",
         store=store.part(f"replica/{replica}/{turn}"),

@@ -134,7 +134,7 @@ class _Replica:
             model = load_model(spec, self.plan.options, self.plan.plugin_files, self.place)
             for t, of_task in itertools.groupby(of_model, key=lambda portion: portion.task):
                 costs[s, t] = self._ask(model, (s, t), of_task, show)
-            if isinstance(model, Sharded):
+            if isinstance(model, Sharded) and self.place.placement.tp > 1:
                 model.release()
         self._tell(next(turns), _NO_MORE)
         return costs

@@ -171,6 +171,18 @@ def test_replicas_of_several_processes_share_the_questions(
     assert [result(store) for store in stores] == [result(store) for store in alone]
 
 
+def test_a_model_that_could_be_shared_out_is_replicated_whole(
+    make_plan: MakePlan, tmp_path: Path
+) -> None:
+    plan = choirs(make_plan, tmp_path / "choir")
+    alone = evaluate(replace(plan, results=tmp_path / "alone"), quiet)
+    stores, *others = all_of(Placement(2), [plan] * 2)
+    assert others == [[]]
+    assert isinstance(stores, list)
+    assert [result(store) for store in stores] == [result(store) for store in alone]
+    assert not (tmp_path / "choir" / "notes").exists()
+
+
 def test_a_model_that_cannot_be_shared_out_is_refused_before_anything_is_written(
     make_plan: MakePlan, tmp_path: Path
 ) -> None:
