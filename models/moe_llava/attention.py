@@ -100,10 +100,11 @@ class Attention(nn.Module):
             config.head_width,
         )
         kv_width = config.kv_heads * config.head_width
-        self.query = nn.Linear(config.width, config.width, bias=config.qkv_bias)
+        query_width = config.heads * config.head_width
+        self.query = nn.Linear(config.width, query_width, bias=config.qkv_bias)
         self.key = nn.Linear(config.width, kv_width, bias=config.qkv_bias)
         self.value = nn.Linear(config.width, kv_width, bias=config.qkv_bias)
-        self.out = nn.Linear(config.width, config.width, bias=config.out_bias)
+        self.out = nn.Linear(query_width, config.width, bias=config.out_bias)
 
     def forward(
         self,

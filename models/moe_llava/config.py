@@ -148,6 +148,8 @@ class ProjectorConfig:
 class DecoderConfig:
     """A causal decoder; a backbone is a value of this, never a class (`backbones.py`).
 
+    head_size:    channels of a head where they are not width / heads: a rank of a shared model
+                  has some of its heads only.
     rotary_width: how many of a head's channels are rotated, the first ones.
     long:         what changes beyond the length that it was trained on.
     parallel:     attention and MLP read the same normalised input; else one after the other.
@@ -179,11 +181,13 @@ class DecoderConfig:
     residual_scale: float = 1.0
     logit_divisor: float = 1.0
     long: LongContext = SHORT
+    head_size: int | None = None
 
     def __post_init__(self) -> None:
         sizes = (self.vocab_size, self.width, self.mlp_width, self.layers, self.heads)
         _positive("decoder sizes", *sizes, self.kv_heads)
-        _divides("heads", self.heads, "width", self.width)
+        if self.head_size is None:
+            _divides("heads", self.heads, "width", self.width)
         _divides("key and value heads", self.kv_heads, "heads", self.heads)
         if self.rotary_width % 2 or not 0 < self.rotary_width <= self.head_width:
             raise ValueError(
@@ -194,7 +198,7 @@ class DecoderConfig:
 
     @property
     def head_width(self) -> int:
-        return self.width // self.heads
+        return self.head_size or self.width // self.heads
 
 
 @dataclass(frozen=True, slots=True)

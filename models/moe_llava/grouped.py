@@ -28,20 +28,27 @@ class _Stacked:
     def __call__(self, rows: Tensor, ends: Tensor, owners: Tensor) -> Tensor:
         """(N * k, D) to (N * k, D') for rows in the order of their experts (N * k,)."""
         out = F.grouped_mm(rows, self.weight, offs=ends)
-        return out if self.bias is None else out + self.bias[owners]
+        return out if self.bias is None else out + self.bias[owners.clamp(max=len(self.bias) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedExperts:
-    """The experts of one layer; their own parameters are views of these."""
+    """The experts of one layer; their own parameters are views of these.
+
+    partial: whether tokens may choose an expert that is not among them.
+    """
 
     up: _Stacked
     gate: _Stacked | None
     down: _Stacked
     activation: Callable[[Tensor], Tensor]
+    partial: bool = False
 
     def mix(self, tokens: Tensor, choices: Tensor, weights: Tensor) -> Tensor:
-        """(N, D): each token's experts, choices (N, k), weighed (N, k) and summed."""
+        """(N, D): each token's experts, choices (N, k), weighed (N, k) and summed.
+
+        Where they are partial a choice of E, one more than there is, adds nothing.
+        """
         chosen = choices.flatten()  # (N * k,)
         order = chosen.argsort(stable=True)
         owners = chosen[order]
@@ -55,7 +62,10 @@ class GroupedExperts:
             hidden = self.activation(self.gate(rows, ends, owners)) * hidden
         out = torch.empty_like(rows)
         out[order] = self.down(hidden, ends, owners)
-        scaled = out.view(*choices.shape, -1) * weights.to(out.dtype)[..., None]  # (N, k, D)
+        out = out.view(*choices.shape, -1)  # (N, k, D)
+        if self.partial:  # rows of nobody were not multiplied: they hold anything
+            out = out.masked_fill((choices == len(every))[..., None], 0)
+        scaled = out * weights.to(out.dtype)[..., None]  # (N, k, D)
         return scaled.sum(dim=1)
 
 
@@ -66,14 +76,16 @@ def serves(device: torch.device, dtype: torch.dtype) -> bool:
     return torch.cuda.get_device_capability(device) >= (9, 0)
 
 
-def grouped(experts: Sequence[MLP]) -> GroupedExperts | None:
+def grouped(experts: Sequence[MLP], *, partial: bool = False) -> GroupedExperts | None:
     """The experts as one, their weights moved together; None where they are no plain layers."""
+    if not experts:
+        return None
     first = experts[0]
     up, down = (_stacked([getattr(e, name) for e in experts]) for name in ("up", "down"))
     gate = _stacked([e.gate for e in experts if e.gate is not None]) if first.gate else None
     if up is None or down is None or (first.gate is not None and gate is None):
         return None
-    return GroupedExperts(up, gate, down, first.activation)
+    return GroupedExperts(up, gate, down, first.activation, partial)
 
 
 def _stacked(layers: Sequence[nn.Module]) -> _Stacked | None:

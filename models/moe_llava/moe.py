@@ -166,7 +166,11 @@ def keep_within(
 
 
 class MoELayer(nn.Module):
-    """A router over E MLPs; with `residual` a dense MLP beside them, mixed in per token."""
+    """A router over E MLPs; with `residual` a dense MLP beside them, mixed in per token.
+
+    places: (E,), where in `experts` each of them is, len(experts) for one that is not here and
+    adds nothing; None where all are here, in their order.
+    """
 
     def __init__(self, decoder: DecoderConfig, config: MoEConfig, layer: int) -> None:
         super().__init__()
@@ -176,13 +180,14 @@ class MoELayer(nn.Module):
         self.shared: MLP | None = decoder_mlp(decoder) if config.residual else None
         self.mixer: nn.Linear | None = nn.Linear(decoder.width, 2) if config.residual else None
         self.grouped: GroupedExperts | None = None  # the same experts, where that pays
+        self.places: Tensor | None = None
 
     def forward(self, x: Tensor, routing: Routing) -> tuple[Tensor, RouterStats]:
         """(B, T, D) to (B, T, D), and what the router decided for the B * T tokens."""
         tokens = x.flatten(0, -2)  # (N, D)
         stats: RouterStats = self.router(tokens, routing)
         if self.grouped is not None and routing.kind == "argmax":
-            mixed = self.grouped.mix(tokens, stats.choices, stats.weights)
+            mixed = self.grouped.mix(tokens, self._placed(stats), stats.weights)
         else:
             mixed = self._mix(tokens, stats)
         out = mixed.view_as(x)  # (B, T, D)
@@ -193,16 +198,21 @@ class MoELayer(nn.Module):
 
     def group(self) -> None:
         """Has the experts multiplied together from now on, if they are plain layers."""
-        self.grouped = grouped([expert for expert in self.experts if isinstance(expert, MLP)])
+        plain = [expert for expert in self.experts if isinstance(expert, MLP)]
+        self.grouped = grouped(plain, partial=self.places is not None)
+
+    def _placed(self, stats: RouterStats) -> Tensor:
+        """The choices (N, k) as places in `experts`."""
+        return stats.choices if self.places is None else self.places[stats.choices]
 
     def _mix(self, tokens: Tensor, stats: RouterStats) -> Tensor:
-        """(N, D): the weighted sum of each token's experts.
+        """(N, D): the weighted sum of each token's experts, of those that are here.
 
         Choices are sorted by expert, so each expert multiplies one block of its own tokens.
         """
         top_k = stats.choices.shape[1]
-        flat = stats.choices.flatten().masked_fill(~stats.kept.flatten(), len(self.experts))
-        order = flat.argsort(stable=True)  # (N * k,), dropped choices last
+        flat = self._placed(stats).flatten().masked_fill(~stats.kept.flatten(), len(self.experts))
+        order = flat.argsort(stable=True)  # (N * k,), choices that nobody serves last
         sizes = flat.bincount(minlength=len(self.experts) + 1).tolist()
         weights = stats.weights.to(tokens.dtype).flatten()  # (N * k,)
         out = torch.zeros_like(tokens)

@@ -104,9 +104,9 @@ class Network(nn.Module):
 
         Where there is an embedding_scale it applies to prompts without a picture (`embed`).
         """
-        table, scale = self.decoder.embedding.weight, self.decoder.config.embedding_scale
+        embed, scale = self.decoder.embedding, self.decoder.config.embedding_scale
         spliced = splice(
-            token_ids, features, table, labels=labels, side=side, max_length=max_length
+            token_ids, features, embed, labels=labels, side=side, max_length=max_length
         )
         if scale == 1:
             return spliced

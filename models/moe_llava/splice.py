@@ -5,7 +5,7 @@ B sequences, T tokens, T' positions after splicing, I images, P features each, D
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +16,7 @@ from torch import Tensor
 IMAGE_TOKEN = -200
 IGNORED = -100
 Side = Literal["left", "right"]
+Embed = Callable[[Tensor], Tensor]  # ids (T,) to their vectors (T, D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Spliced:
 def splice(
     token_ids: Sequence[Tensor],
     features: Tensor | Sequence[Tensor],
-    embedding: Tensor,
+    embed: Embed,
     *,
     labels: Sequence[Tensor] | None = None,
     side: Side = "left",
@@ -41,7 +42,7 @@ def splice(
     """The batch as vectors: each IMAGE_TOKEN of (T,) ids becomes the next image's (P, D).
 
     `features` holds the images of all sequences in order, as many as there are placeholders;
-    `embedding` is the table (V, D). What is longer than max_length is cut from the right.
+    `embed` looks ids up. What is longer than max_length is cut from the right.
     The original takes one image for a sequence without placeholder, too; here it takes none.
     """
     wanted = sum(int((ids == IMAGE_TOKEN).sum()) for ids in token_ids)
@@ -50,7 +51,7 @@ def splice(
     images = iter(features)
     given = labels if labels is not None else [torch.full_like(i, IGNORED) for i in token_ids]
     rows = [
-        _fill(ids, targets, images, embedding, max_length)
+        _fill(ids, targets, images, embed, max_length)
         for ids, targets in zip(token_ids, given, strict=True)
     ]
     spliced = _pad(rows, side)
@@ -61,11 +62,11 @@ def _fill(
     ids: Tensor,
     labels: Tensor,
     images: Iterator[Tensor],
-    embedding: Tensor,
+    embed: Embed,
     max_length: int | None,
 ) -> tuple[Tensor, Tensor]:
     """Vectors (T', D) and labels (T',) of one sequence."""
-    text = F.embedding(ids.clamp(min=0), embedding)  # (T, D); rows of image tokens are not used
+    text = embed(ids.clamp(min=0))  # (T, D); rows of image tokens are not used
     vectors, targets, start = [], [], 0
     for cut in (ids == IMAGE_TOKEN).nonzero().flatten().tolist():
         image = next(images).to(text)  # (P, D)

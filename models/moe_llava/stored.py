@@ -73,6 +73,11 @@ class Stored:
         offset = self.offset + start * self.stride[0] * self.dtype.itemsize
         return replace(self, shape=(stop - start, *self.shape[1:]), offset=offset)
 
+    def columns(self, start: int, stop: int) -> Stored:
+        """The columns from start to before stop of a matrix, as a tensor of its own."""
+        offset = self.offset + start * self.stride[1] * self.dtype.itemsize
+        return replace(self, shape=(self.shape[0], stop - start), offset=offset)
+
 
 def stored_tensors(files: Sequence[Path]) -> list[Stored]:
     """All tensors of the files, in file order; never runs code from a file.

@@ -53,7 +53,7 @@ def _spliced_branches(network: Network, batch: Batch, valid: Tensor) -> Tensor:
     spliced = splice(
         batch.token_ids,
         features,
-        features.new_zeros(network.decoder.config.vocab_size, 1),
+        lambda ids: features.new_zeros(len(ids), 1),
         labels=batch.branches,
         side="right",
     )

@@ -79,3 +79,21 @@ def test_layers_that_are_not_plain_stay_by_themselves() -> None:
 
 def test_only_devices_that_multiply_in_groups_are_asked_to() -> None:
     assert not serves(torch.device("cpu"), torch.bfloat16)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "grouped"])
+@torch.inference_mode()
+def test_parts_of_the_experts_add_up_to_all_of_them(together: bool) -> None:
+    whole = layer(DECODER, MoEConfig((0,), (5,)))
+    x = torch.randn(2, 20, 32)
+    expected, _ = whole(x, ARGMAX)
+    total = torch.zeros_like(x)
+    for held in ((3, 0), (), (1, 2, 4)):
+        part = layer(DECODER, MoEConfig((0,), (5,)))
+        part.experts = torch.nn.ModuleList(part.experts[expert] for expert in held)
+        places = [held.index(expert) if expert in held else len(held) for expert in range(5)]
+        part.places = torch.tensor(places)
+        if together:
+            part.group()
+        total += part(x, ARGMAX)[0]
+    torch.testing.assert_close(total, expected, atol=1e-6, rtol=1e-5)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -13,6 +15,7 @@ from torch import Tensor
 from lvlm_eval.models.moe_llava.splice import IGNORED, IMAGE_TOKEN, splice
 
 TABLE = torch.arange(20.0)[:, None] * torch.tensor([1.0, 10.0]) + 1  # row n is (n + 1, 10 n + 1)
+EMBED = partial(F.embedding, weight=TABLE)
 PICTURE = torch.tensor([[-1.0, -1.0], [-2.0, -2.0], [-3.0, -3.0]])
 
 ids_strategy = st.lists(st.one_of(st.integers(0, 19), st.just(IMAGE_TOKEN)), min_size=1, max_size=9)
@@ -20,7 +23,7 @@ ids_strategy = st.lists(st.one_of(st.integers(0, 19), st.just(IMAGE_TOKEN)), min
 
 def test_a_picture_takes_the_place_of_its_token() -> None:
     ids = torch.tensor([4, IMAGE_TOKEN, 7])
-    spliced = splice([ids], [PICTURE], TABLE, labels=[torch.tensor([4, 5, 7])])
+    spliced = splice([ids], [PICTURE], EMBED, labels=[torch.tensor([4, 5, 7])])
     assert spliced.embeds[0, :, 0].tolist() == [5.0, -1.0, -2.0, -3.0, 8.0]
     assert spliced.positions.tolist() == [[0, 1, 2, 3, 4]]
     assert spliced.labels is not None
@@ -36,7 +39,7 @@ def test_the_shorter_row_is_padded_with_zeros_on_the_side(
     side: Literal["left", "right"], first: list[float], positions: list[int]
 ) -> None:
     rows = [torch.tensor([2, 3, 4]), torch.tensor([1, IMAGE_TOKEN, 1])]
-    spliced = splice(rows, [PICTURE], TABLE, side=side)
+    spliced = splice(rows, [PICTURE], EMBED, side=side)
     assert spliced.embeds[0, :3, 0].tolist() == first
     assert spliced.positions[0].tolist() == positions
     assert spliced.valid.sum(dim=1).tolist() == [3, 5]
@@ -45,7 +48,7 @@ def test_the_shorter_row_is_padded_with_zeros_on_the_side(
 
 def test_what_is_too_long_is_cut_from_the_right() -> None:
     ids = torch.tensor([4, IMAGE_TOKEN, 7, 8])
-    spliced = splice([ids], [PICTURE], TABLE, labels=[ids.clone()], max_length=3)
+    spliced = splice([ids], [PICTURE], EMBED, labels=[ids.clone()], max_length=3)
     assert spliced.embeds[0, :, 0].tolist() == [5.0, -1.0, -2.0]
     assert spliced.labels is not None
     assert spliced.labels.shape == (1, 3)
@@ -53,9 +56,9 @@ def test_what_is_too_long_is_cut_from_the_right() -> None:
 
 def test_pictures_and_places_must_be_equally_many() -> None:
     with pytest.raises(ValueError, match="2 image tokens but 1 images"):
-        splice([torch.tensor([IMAGE_TOKEN, IMAGE_TOKEN])], [PICTURE], TABLE)
+        splice([torch.tensor([IMAGE_TOKEN, IMAGE_TOKEN])], [PICTURE], EMBED)
     with pytest.raises(ValueError, match="0 image tokens but 1 images"):
-        splice([torch.tensor([1])], [PICTURE], TABLE)
+        splice([torch.tensor([1])], [PICTURE], EMBED)
 
 
 @settings(deadline=None)
@@ -68,7 +71,7 @@ def test_every_text_token_is_kept_in_order(
         for number in range(sum(row.count(IMAGE_TOKEN) for row in rows))
     ]
     tensors = [torch.tensor(row) for row in rows]
-    spliced = splice(tensors, pictures, TABLE, labels=tensors, side=side)
+    spliced = splice(tensors, pictures, EMBED, labels=tensors, side=side)
     assert spliced.labels is not None
     seen = 0
     for number, row in enumerate(rows):
@@ -86,7 +89,8 @@ def test_every_text_token_is_kept_in_order(
 
 def test_gradients_reach_the_pictures_and_the_embedding_table() -> None:
     table, picture = TABLE.clone().requires_grad_(), PICTURE.clone().requires_grad_()
-    torch.autograd.backward(splice([torch.tensor([3, IMAGE_TOKEN])], [picture], table).embeds.sum())
+    embed = partial(F.embedding, weight=table)
+    torch.autograd.backward(splice([torch.tensor([3, IMAGE_TOKEN])], [picture], embed).embeds.sum())
     assert picture.grad is not None
     assert picture.grad.eq(1).all()
     assert table.grad is not None
