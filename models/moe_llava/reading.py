@@ -2,14 +2,17 @@
 
 On the CPU, in the type it is stored in, a large tensor is the file's own pages, mapped: no copy
 exists and loading is as fast as the page cache. All else is read in pieces of bounded size
-through a staging buffer, pinned where it goes to a GPU.
+through a staging buffer, pinned where it goes to a GPU. Of columns of a matrix nothing else is
+read: each row's piece by itself.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -37,6 +40,9 @@ def read_tensor(
     if is_mapped(stored, dtype, device):
         return _map(stored)
     target = torch.empty(stored.shape, dtype=dtype, device=device)
+    if stored.gaps:
+        _gather(stored, target)
+        return target
     if not stored.contiguous:
         whole = torch.empty(stored.span, dtype=stored.dtype)
         _read_into(stored, whole, stored.offset)
@@ -105,18 +111,44 @@ def _convert_part(stored: Stored, target: Tensor, start: int, share: int) -> Non
         target[first : first + len(part)].copy_(part.to(target.device))
 
 
+def _gather(stored: Stored, target: Tensor) -> None:
+    """Fills the target (rows, columns) with rows between which there are gaps in the file."""
+    rows, columns = stored.shape
+    size = stored.dtype.itemsize
+    together = max(1, _STAGING // max(1, columns * size))
+    pinned = target.device.type == "cuda"
+    staging = torch.empty(min(together, rows), columns, dtype=stored.dtype, pin_memory=pinned)
+    with _opened(stored) as opened:
+        for first in range(0, rows, together):
+            part = staging[: min(together, rows - first)]
+            for row, piece in enumerate(part, first):
+                _fill(opened, stored, piece, stored.offset + row * stored.stride[0] * size)
+            target[first : first + len(part)].copy_(part.to(target.device))
+
+
 def _read_into(stored: Stored, flat: Tensor, offset: int) -> None:
     """Fills the flat CPU tensor with the file's bytes from the offset on."""
+    with _opened(stored) as opened:
+        _fill(opened, stored, flat, offset)
+
+
+def _fill(opened: int, stored: Stored, flat: Tensor, offset: int) -> None:
+    """As `_read_into`, from the opened file."""
     if not len(flat):
         return
     room = flat.view(torch.uint8).numpy().data
+    while room:
+        count = os.preadv(opened, [room], offset)
+        if not count:
+            raise _short(stored)
+        room, offset = room[count:], offset + count
+
+
+@contextmanager
+def _opened(stored: Stored) -> Iterator[int]:
     opened = os.open(stored.file, os.O_RDONLY)
     try:
-        while room:
-            count = os.preadv(opened, [room], offset)
-            if not count:
-                raise _short(stored)
-            room, offset = room[count:], offset + count
+        yield opened
     finally:
         os.close(opened)
 

@@ -68,6 +68,11 @@ class Stored:
         sizes = zip(self.shape, self.stride, _strides(self.shape), strict=True)
         return all(size == 1 or step == own for size, step, own in sizes)
 
+    @property
+    def gaps(self) -> bool:
+        """Whether it is a matrix whose rows are in one piece each, but do not follow each other."""
+        return len(self.shape) == 2 and self.stride[1] == 1 and self.stride[0] > self.shape[1]
+
     def rows(self, start: int, stop: int) -> Stored:
         """The rows from start to before stop, as a tensor of its own."""
         offset = self.offset + start * self.stride[0] * self.dtype.itemsize

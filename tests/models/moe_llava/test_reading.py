@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,6 +52,24 @@ def test_conversion_in_pieces_equals_conversion_in_one(
     assert not is_mapped(stored, dtype, CPU)
     assert torch.equal(read_tensor(stored, dtype), large.to(dtype))
     assert torch.equal(read_tensor(stored.rows(1, 3), dtype), large[1:3].to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_columns_are_read_without_what_lies_between_them(
+    file: Path, large: torch.Tensor, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def counted(*given: Any) -> int:
+        read.append(preadv(*given))
+        return read[-1]
+
+    preadv = os.preadv
+    stored = {s.key: s for s in stored_tensors([file])}["large"]
+    monkeypatch.setattr(os, "preadv", counted)
+    columns = stored.rows(5, 1105).columns(1000, 3500)
+    assert torch.equal(read_tensor(columns, dtype), large[5:1105, 1000:3500].to(dtype))
+    assert sum(read) == 1100 * 2500 * 2
 
 
 def test_a_small_tensor_is_a_copy_of_its_own(file: Path, large: torch.Tensor) -> None:
