@@ -20,11 +20,11 @@ from bench.networks import VOCABULARY, dense, experts
 from bench.peers import Side, ours
 from bench.tables import table
 from bench.timing import machine
-from lvlm_eval.models.moe_llava.adapter import DTYPES
 from lvlm_eval.models.moe_llava.build import to_dtype
 from lvlm_eval.models.moe_llava.deterministic import make_deterministic
 from lvlm_eval.models.moe_llava.engine.sequence import Question
 from lvlm_eval.models.moe_llava.network import Network
+from lvlm_eval.models.moe_llava.settings import DTYPES
 
 SHAPES = ((6, 8), (18, 8), (6, 64))  # questions an image, new tokens
 ALONE = 6  # questions that are asked one at a time

@@ -32,12 +32,13 @@ from bench.shapes import SHAPES
 from bench.synthetic import draw
 from lvlm_eval.images import open_rgb
 from lvlm_eval.models import moe_llava
-from lvlm_eval.models.moe_llava.adapter import DTYPES, PLACES, MoELlava
+from lvlm_eval.models.moe_llava.adapter import MoELlava
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config import NetworkConfig
 from lvlm_eval.models.moe_llava.engine.engine import Engine
 from lvlm_eval.models.moe_llava.engine.sequence import Picture, Question
 from lvlm_eval.models.moe_llava.preprocess import Processor
+from lvlm_eval.models.moe_llava.settings import DTYPES, PLACES
 from lvlm_eval.schema import Decoding, Image
 
 _SHAPE, _NEW_TOKENS, _QUESTIONS = "phi2-2.7b-4e", 8, 18

@@ -30,7 +30,7 @@ from bench.load import status_bytes
 from bench.shapes import CLIP_LARGE_336, PREPROCESSOR, SHAPES, TOWER, Shape
 from bench.synthetic import Entry, draw, entries_of, write_sharded
 from lvlm_eval.models import moe_llava
-from lvlm_eval.models.moe_llava.adapter import DTYPES, MoELlava
+from lvlm_eval.models.moe_llava.adapter import MoELlava
 from lvlm_eval.models.moe_llava.backbones import Family
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.config_file import read_config, vision_config
@@ -40,6 +40,7 @@ from lvlm_eval.models.moe_llava.engine.sequence import Question
 from lvlm_eval.models.moe_llava.fields import Fields
 from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.models.moe_llava.quant import weight_bytes
+from lvlm_eval.models.moe_llava.settings import DTYPES
 from lvlm_eval.models.moe_llava.vision import VisionTower
 from lvlm_eval.schema import Decoding, Image, Prompt, Request
 

@@ -15,6 +15,8 @@ from lvlm_eval.errors import UsageError
 from .backbones import FAMILIES
 
 if TYPE_CHECKING:
+    from lvlm_eval.placement import Place
+
     from .adapter import MoELlava
     from .recorded.report import FixtureResult
 
@@ -47,6 +49,7 @@ def load(
     select_feature: str = "auto",
     deterministic: bool = False,
     base: str = "",
+    parallel: Place | None = None,
 ) -> MoELlava:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
 
@@ -63,12 +66,14 @@ def load(
     (config.json's), patch, cls_patch (which keeps the patch that SigLIP loses with `patch`).
     deterministic: numerics that do not depend on what is computed together, slower
     (docs/determinism.md). base: the model under a folder that holds a projector or a LoRA adapter
-    only. Raises CheckpointError, UsageError.
+    only. parallel: this process among those that have the model together (docs/parallel.md).
+    Raises CheckpointError, UsageError.
     """
-    from .adapter import choose_settings, open_model
+    from .adapter import open_model
     from .chat import known_conversation
     from .pictures import choose_image_settings
     from .quant import choose_quant
+    from .settings import choose_settings
 
     settings = choose_settings(device, dtype, routing, batch, routing_seed)
     template = known_conversation(conversation) if conversation else ""
@@ -78,7 +83,7 @@ def load(
         raise UsageError(f"batch_tokens must be 0 (what fits) or more, got {batch_tokens}")
     settings = replace(settings, conversation=template, quant=chosen, deterministic=deterministic)
     settings = replace(settings, batch_tokens=batch_tokens, reuse=reuse)
-    return open_model(checkpoint, towers, settings, images, base)
+    return open_model(checkpoint, towers, settings, images, base, parallel)
 
 
 def convert_checkpoint(

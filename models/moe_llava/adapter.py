@@ -6,73 +6,28 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import cast, get_args
 
-import torch
-
-from lvlm_eval.devices import choose_device
-from lvlm_eval.errors import UsageError
+from lvlm_eval.placement import Place
 from lvlm_eval.schema import Decoding, Request, Response
 from lvlm_eval.tracing import Rival, Traced
 
 from .ahead import Ahead, Stall
-from .candidates import next_logits
 from .chat import TEMPLATES, ChatFormat, check_marks, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
 from .deterministic import make_deterministic
-from .engine.engine import Engine, EngineRouting
+from .engine.engine import Engine
 from .engine.sequence import Finished, Question
+from .network import Network
+from .parallel.opening import open_shared
+from .parallel.replica import Leading, follow
 from .pictures import READERS, ImageSettings, PictureReader
 from .preprocess import Processor, read_processor
-from .quant import Quant
+from .settings import DTYPES, Settings
 from .stream import text_pieces
 from .tokenizer import Tokenizer, read_tokenizer
 from .unchanged import check_unchanged
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-PLACES = {"cpu": 64, "cuda": 512}  # sequences at once by the device's type; 64 for others
 AS_CONFIGURED = ImageSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a checkpoint is run; all but batch, batch_tokens and reuse may change an answer.
-
-    batch, batch_tokens: sequences and cached positions at once. reuse: of what prompts share.
-    routing_seed: of the second experts under routing "sampled". conversation: a template's name,
-    "" for the checkpoint's own.
-    """
-
-    device: str
-    dtype: str
-    routing: EngineRouting
-    batch: int
-    routing_seed: int = 0
-    conversation: str = ""
-    quant: Quant = "none"
-    deterministic: bool = False
-    batch_tokens: int = 0
-    reuse: bool = True
-
-
-def choose_settings(
-    device: str, dtype: str, routing: str, batch: int, routing_seed: int = 0
-) -> Settings:
-    """The settings with every "auto" decided; UsageError for what does not exist.
-
-    Under capacity routing tokens that share a forward compete, so questions are then asked one
-    at a time.
-    """
-    device, dtype = choose_device(device, dtype, gpu=torch.cuda.is_available())
-    if routing not in get_args(EngineRouting):
-        kinds = ", ".join(get_args(EngineRouting))
-        raise UsageError(f"unknown routing {routing!r}; there are {kinds}")
-    if routing_seed and routing != "sampled":
-        raise UsageError(f"routing_seed={routing_seed} is read by routing=sampled alone; add that")
-    if batch < 0:
-        raise UsageError(f"batch must be at least 1, or 0 for the device's own, got {batch}")
-    batch = 1 if routing == "capacity" else batch or PLACES[torch.device(device).type]
-    return Settings(device, dtype, cast("EngineRouting", routing), batch, routing_seed)
 
 
 def open_model(
@@ -81,22 +36,27 @@ def open_model(
     settings: Settings,
     images: ImageSettings = AS_CONFIGURED,
     base: str = "",
+    place: Place | None = None,
 ) -> MoELlava:
     """The model, opened: configuration and digest are read, weights not yet."""
     opened = open_checkpoint(checkpoint, towers, base)
     if images.select_feature != "auto":
         config = replace(opened.config, select_feature=images.select_feature)
         opened = replace(opened, config=config)
-    return MoELlava(opened, settings, images)
+    return MoELlava(opened, settings, images, place)
 
 
 @dataclass(frozen=True)
 class MoELlava:
-    """A Model. Tokenizer, preprocessing and weights are read when they are first needed."""
+    """A Model. Tokenizer, preprocessing and weights are read when they are first needed.
+
+    place: this process among those that have the model together; None for one by itself.
+    """
 
     checkpoint: Checkpoint
     settings: Settings
     images: ImageSettings = AS_CONFIGURED
+    place: Place | None = None
     stall: Stall = field(default_factory=Stall)
 
     @property
@@ -158,8 +118,7 @@ class MoELlava:
         questions, _ = self.encode([request])
         if self.settings.routing != "argmax" or not questions:
             return tuple(Rival(text, None) for text in texts)
-        limit = self.checkpoint.config.inputs.max_length
-        logits = next_logits(self.engine.network, questions[0], so_far, limit)  # (V,)
+        logits = self.engine.next_logits(questions[0], so_far)  # (V,)
         return tuple(
             Rival(text, float(logits[token])) for text, token in zip(texts, rivals, strict=True)
         )
@@ -236,9 +195,19 @@ class MoELlava:
             processor.check_fits(vision.image_size, fields.origin)
         return processor
 
+    def follow(self) -> None:
+        """In a process that does not lead its replica: computes along, until `release` there."""
+        follow(self.shared.engine, self.shared.wire)
+
+    def release(self) -> None:
+        """In the leading process: lets the others of its replica go."""
+        self.shared.release()
+
     @cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> Engine | Leading:
         """The engine with the weights loaded, which takes its time."""
+        if self.place is not None:
+            return self.shared
         settings = self.settings
         network = self.checkpoint.load(
             self.tokenizer.size, DTYPES[settings.dtype], settings.device, settings.quant
@@ -247,13 +216,25 @@ class MoELlava:
             make_deterministic(network)
         else:
             network.group_experts()
+        return self._engine(network, settings.batch_tokens)
+
+    @cached_property
+    def shared(self) -> Leading:
+        """The engine of one of the processes that have the model together."""
+        assert self.place is not None
+        opened = open_shared(self.checkpoint, self.tokenizer.size, self.settings, self.place)
+        engine = self._engine(opened.network, opened.budget)
+        return Leading(replace(engine, retreats=False), opened.wire)
+
+    def _engine(self, network: Network, budget: int) -> Engine:
+        settings = self.settings
         return Engine(
             network,
             self.chat.stops,
             settings.routing,
             self.checkpoint.config.inputs.max_length,
             settings.routing_seed,
-            budget=settings.batch_tokens,
+            budget=budget,
             reuse=settings.reuse,
             batch=settings.batch,
         )

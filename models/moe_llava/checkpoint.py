@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +43,8 @@ from .unchanged import Stamps, check_unchanged, stamps_of
 from .weights import by_our_names, check_complete, fill, plan, weight_files
 
 _log = logging.getLogger(__name__)
+Plan = dict[str, Stored | Merged]
+Narrow = Callable[[Network, Plan], Plan]
 # Besides the weights, what in a folder decides the answers.
 _SETTINGS = (
     "config.json",
@@ -101,13 +104,17 @@ class Checkpoint:
         dtype: torch.dtype,
         device: str = "cpu",
         quant: Quant = "none",
+        narrow: Narrow | None = None,
     ) -> Network:
         """The network with its weights, in eval mode; every key accounted for.
 
-        Quantised module by module, so that the memory taken is that of what stays.
+        Quantised module by module, so that the memory taken is that of what stays. narrow: takes
+        away what another process holds of the network and of the plan.
         """
         network, place = build_empty(self.network_config(vocab_size)), torch.device(device)
         planned = self.plan(network)
+        if narrow is not None:
+            planned = narrow(network, planned)
         needed = bytes_needed(network, dtype, itemsize(quant))
         kind, small = str(dtype).removeprefix("torch."), quant != "none"
         check_fits(needed, kind, place, str(self.folder), quantised=small)
@@ -118,7 +125,7 @@ class Checkpoint:
         _log.info("loaded %s as %s on %s: %d bytes of weights", self.folder, dtype, device, size)
         return network
 
-    def plan(self, network: Network) -> dict[str, Stored | Merged]:
+    def plan(self, network: Network) -> Plan:
         """Which stored tensor each parameter of the network becomes; reads none of them."""
         files, table = self._files(), self._table(network)
         named = self._named(network)

@@ -11,9 +11,9 @@ import torch
 
 from lvlm_eval.errors import UsageError
 
-from ..adapter import DTYPES
 from ..config_file import Layout
 from ..fields import Fields
+from ..settings import DTYPES
 
 
 @dataclass(frozen=True, slots=True)

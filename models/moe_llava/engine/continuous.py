@@ -24,7 +24,7 @@ from .packed import step
 from .prompt import Alphabet, Encoded, embed
 from .sampler import next_tokens
 from .scheduler import Line, Waiting
-from .sequence import Answer, Question, Shown, Step, Stops, failed
+from .sequence import Answer, Question, Shown, Step, Stops, failed, too_much
 from .trunk import Prompt, Stem, Trunk, prefill
 
 _log = logging.getLogger(__name__)
@@ -35,13 +35,14 @@ _AHEAD = 32  # pictures of prompts to come that are read meanwhile
 class Limits:
     """budget: cached positions, and what is computed in their measure. places: sequences at once.
     window: questions looked at. reuse: whether prompts share what they have in common.
-    max_length: of prompts."""
+    max_length: of prompts. retreats: whether less is done at once where the memory ends."""
 
     budget: int
     places: int
     window: int
     reuse: bool
     max_length: int | None
+    retreats: bool = True
 
 
 @dataclass(slots=True)
@@ -221,6 +222,9 @@ class Continuous:
         """Begins anew with half of what was there; a question alone has failed."""
         flying = [one for live in self._live for one in live.questions]
         flying += [one for _, chosen in self._admitted for one in chosen]
+        if not self._limits.retreats:
+            advice = f"batch_tokens={max(1, self._limits.budget // 2)}"
+            raise too_much(len(flying), advice, error) from error
         used, self._live, self._admitted, self._kept = self._used, [], [], None
         self._features.forget()
         if len(flying) == 1:

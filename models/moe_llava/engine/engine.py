@@ -14,15 +14,17 @@ from itertools import islice
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from lvlm_eval.schema import Decoding
 
+from ..candidates import next_logits
 from ..network import Network
 from .continuous import Continuous, Limits
 from .footprint import Footprint
 from .plain import Plain
 from .prompt import Alphabet
-from .sequence import Finished, Question, Step, Stops, failed
+from .sequence import Finished, Question, Step, Stops, failed, too_much
 
 _log = logging.getLogger(__name__)
 EngineRouting = Literal["argmax", "capacity", "sampled"]
@@ -45,7 +47,8 @@ class Engine:
     computed; 0: as many as fit into half of the memory that is free.
     reuse: whether what prompts have in common is computed once.
     batch: at most so many sequences at once. window: so many questions are looked at together, to
-    find those that share something.
+    find those that share something. retreats: whether it goes on with less where the memory ends;
+    one of several that do the same cannot, since the others do not hear of it.
     """
 
     network: Network
@@ -57,6 +60,7 @@ class Engine:
     reuse: bool = True
     batch: int = 64
     window: int = 16384
+    retreats: bool = True
 
     def run(self, questions: Iterable[Question], decoding: Decoding) -> Iterator[Finished]:
         """All answers, each as soon as it ends; equal question_ids may not occur together.
@@ -90,7 +94,7 @@ class Engine:
             yield from self._padded(questions, decoding)
             return
         budget = self.budget or Footprint.of(self.network).free(self.network)
-        limits = Limits(budget, self.batch, self.window, self.reuse, self.max_length)
+        limits = Limits(budget, self.batch, self.window, self.reuse, self.max_length, self.retreats)
         yield from Continuous(self.network, self.stops, decoding, limits).steps(questions)
 
     def _padded(self, questions: Iterable[Question], decoding: Decoding) -> Iterator[Step]:
@@ -104,7 +108,22 @@ class Engine:
             self.max_length,
         )
         while batch := list(islice(waiting, self.batch)):
-            yield from _halving(plain, batch, decoding)
+            if self.retreats:
+                yield from _halving(plain, batch, decoding)
+            else:
+                yield from _at_once(plain, batch, decoding)
+
+    def next_logits(self, question: Question, so_far: Sequence[int]) -> Tensor:
+        """Logits (V,) of what follows an answer's tokens so far; see `candidates.py`."""
+        return next_logits(self.network, question, so_far, self.max_length)
+
+
+def _at_once(plain: Plain, questions: Sequence[Question], decoding: Decoding) -> Iterator[Step]:
+    """The steps of a batch; Incomplete where the memory ends."""
+    try:
+        yield from plain.steps(questions, decoding)
+    except torch.OutOfMemoryError as error:
+        raise too_much(len(questions), f"batch={max(1, len(questions) // 2)}", error) from error
 
 
 def _halving(plain: Plain, questions: Sequence[Question], decoding: Decoding) -> Iterator[Step]:

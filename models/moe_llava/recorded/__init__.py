@@ -33,7 +33,7 @@ def _compare(folder: Path, model: str | None) -> FixtureResult:
         bench = set_up(fixture, Path(model) if model else folder)
     except CheckpointError as error:
         return failed(f"{type(error).__name__}: {error}")
-    return compare(fixture, compute(bench), _repeated(bench))
+    return compare(fixture, compute(bench), repeated(bench))
 
 
 @torch.inference_mode()
@@ -46,7 +46,7 @@ def compute(bench: Bench) -> dict[str, Value]:
     return values
 
 
-def _repeated(bench: Bench) -> dict[str, str]:
+def repeated(bench: Bench) -> dict[str, str]:
     """Our names for another way to a recorded value, to that value's name."""
     if bench.fixture.drops:
         return {}

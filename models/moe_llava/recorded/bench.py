@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from lvlm_eval.images import open_rgb
+from lvlm_eval.placement import Place
 from lvlm_eval.schema import Image
 
-from ..adapter import MoELlava, choose_settings, open_model
+from ..adapter import MoELlava, open_model
 from ..moe import Routing
 from ..network import Network, Output
+from ..settings import choose_settings
 from .fixture import Fixture
 
 CAPACITY = Routing("capacity")
@@ -36,9 +38,13 @@ class Bench:
         return output
 
 
-def set_up(fixture: Fixture, checkpoint: Path) -> Bench:
-    """The bench with the weights loaded; CheckpointError where that fails."""
-    model = open_model(str(checkpoint), "", choose_settings("cpu", "float32", "capacity", 1))
+def set_up(fixture: Fixture, checkpoint: Path, place: Place | None = None) -> Bench:
+    """The bench with the weights loaded; CheckpointError where that fails.
+
+    place: this process among those that have the network together.
+    """
+    settings = choose_settings("cpu", "float32", "capacity", 1)
+    model = open_model(str(checkpoint), "", settings, place=place)
     processor = model.processor
     assert processor is not None, "every fixture has a tower"
     images = [Image(fixture.folder / name) for name in ("image.png", "image2.png")]

@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lvlm_eval.errors import CheckpointError, UsageError
-from lvlm_eval.models.moe_llava.adapter import MoELlava, choose_settings, open_model
+from lvlm_eval.models.moe_llava.adapter import MoELlava, open_model
 from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
 from lvlm_eval.models.moe_llava.config_file import Layout
 from lvlm_eval.models.moe_llava.conversion.convert import convert
 from lvlm_eval.models.moe_llava.conversion.job import Job
+from lvlm_eval.models.moe_llava.settings import choose_settings
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN
 from lvlm_eval.models.moe_llava.stored import stored_tensors
 from lvlm_eval.models.moe_llava.weights import weight_files

@@ -1,0 +1,111 @@
+"""One engine over the ranks of a replica: the first is asked, the others do what it does.
+
+Every rank runs the same engine over the same questions, told in the order in which the first one
+takes them. What an engine decides, it decides by what all of them know: so all take the same
+steps, and in each the sums of `collectives.py`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lvlm_eval.errors import CheckpointError
+from lvlm_eval.schema import Decoding
+
+from ..engine.engine import Engine
+from ..engine.sequence import Finished, Question
+from ..network import Network
+from .wire import Wire, decoding_heard, decoding_said, heard, heard_all, tell, tell_all
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The engine of the first rank; an `Engine` to those who ask it."""
+
+    engine: Engine
+    wire: Wire
+
+    @property
+    def network(self) -> Network:
+        return self.engine.network
+
+    def run(self, questions: Iterable[Question], decoding: Decoding) -> Iterator[Finished]:
+        """What `Engine.run` gives. Who stops taking answers waits for those that were begun."""
+        self.wire.say(["run", decoding_said(decoding)])
+        taken = _Taken(questions)
+        answers = self.engine.run(tell_all(taken, self.wire), decoding)
+        try:
+            for finished in answers:  # noqa: UP028  # `yield from` would close `answers` as well
+                yield finished
+        finally:
+            taken.over = True
+            deque(answers, maxlen=0)  # the other ranks are computing them
+
+    def stream(self, question: Question, decoding: Decoding) -> Generator[int, None, Finished]:
+        """What `Engine.stream` gives; as with `run`."""
+        self.wire.say(["stream", decoding_said(decoding)])
+        ids = self.engine.stream(tell(question, self.wire), decoding)
+        try:
+            while True:
+                try:
+                    token = next(ids)
+                except StopIteration as ended:
+                    last: Finished = ended.value
+                    return last
+                yield token
+        finally:
+            deque(ids, maxlen=0)
+
+    def next_logits(self, question: Question, so_far: Sequence[int]) -> Tensor:
+        """What `Engine.next_logits` gives."""
+        self.wire.say(["weigh", list(so_far)])
+        return self.engine.next_logits(tell(question, self.wire), so_far)
+
+    def release(self) -> None:
+        """Lets the other ranks go."""
+        self.wire.say(["end", None])
+
+
+def follow(engine: Engine, wire: Wire) -> None:
+    """In the other ranks: the engine does what the first one's does, until that lets go."""
+    while True:
+        order = wire.hear()
+        assert isinstance(order, list)
+        kind, how = order
+        if kind == "end":
+            return
+        if kind == "run":
+            deque(engine.run(heard_all(wire), decoding_heard(how)), maxlen=0)
+            continue
+        question = heard(wire)
+        assert question is not None
+        if kind == "stream":
+            deque(engine.stream(question, decoding_heard(how)), maxlen=0)
+        else:
+            assert isinstance(how, list)
+            engine.next_logits(question, [int(str(token)) for token in how])
+
+
+def agree(wire: Wire, problem: str) -> None:
+    """CheckpointError in all ranks where one of them has a problem; "" for none."""
+    problems = wire.all_say(problem)
+    for rank, text in enumerate(problems):
+        if text:
+            raise CheckpointError(text if rank == 0 else f"rank {rank} of the replica: {text}")
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Questions until it is over."""
+
+    questions: Iterable[Question]
+    over: bool = False
+
+    def __iter__(self) -> Iterator[Question]:
+        waiting = iter(self.questions)
+        while not self.over and (question := next(waiting, None)) is not None:
+            yield question

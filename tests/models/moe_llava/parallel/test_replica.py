@@ -1,0 +1,69 @@
+"""A network over several processes computes and answers as one by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from lvlm_eval.schema import JSON
+
+from .launch import Job, launch
+
+GOLDEN = Path(__file__).parents[3] / "data" / "golden" / "moe_llava"
+# More recorded checkpoints than are kept here, where somebody has them.
+MORE = os.environ.get("LVLM_EVAL_GOLDEN", "")
+FAR = 1e-4  # of logits
+
+
+def test_two_processes_answer_like_one_and_end_when_one_dies(tmp_path: Path) -> None:
+    folders: list[JSON] = [str(GOLDEN / name) for name in ("phi_residual", "qwen")]
+    jobs: list[Job] = [
+        ("fixtures", 1, 2, 1, folders[:1]),
+        ("fixtures", 1, 2, 2, folders[1:]),
+        ("answers", 1, 2, 2, folders[0]),
+        ("refused", 1, 2, 2, str(GOLDEN / "phi_dense")),
+        ("dying", 1, 2, 1, folders[0]),
+    ]
+    split, dealt, answers, refusal, death = launch(jobs, tmp_path, 120)
+    _check_all([split, dealt])
+    assert isinstance(answers, dict)
+    assert [way for way, same in answers.items() if same is not True] == []
+    assert len(answers) == 10
+    assert "there are 0 experts in a layer" in str(refusal)
+    assert isinstance(death, Sequence)
+    seconds, said = death
+    assert isinstance(seconds, float)
+    assert seconds < 60
+    assert "has lost another one" in str(said)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_all_recorded_checkpoints_in_every_placement(tmp_path: Path) -> None:
+    roots = [GOLDEN, *([Path(MORE)] if MORE else [])]
+    every = {file.parent.name: file.parent for root in roots for file in root.glob("*/golden.json")}
+    names = [str(every[name]) for name in sorted(every)]
+    experts = [name for name in names if "dense" not in name]
+    four = [name for name in experts if "custom" not in name]  # that one has 2 and 3 experts
+    jobs: list[Job] = [
+        ("fixtures", 2, 2, 1, names),
+        ("fixtures", 2, 2, 2, experts),
+        ("fixtures", 1, 4, 1, names),
+        ("fixtures", 1, 4, 2, experts),
+        ("fixtures", 1, 4, 4, four),
+    ]
+    _check_all(launch(jobs, tmp_path, 1100))
+
+
+def _check_all(found: Sequence[JSON]) -> None:
+    for results in found:
+        assert isinstance(results, Mapping)
+        assert results
+        for name, facts in results.items():
+            assert isinstance(facts, Mapping)
+            assert facts["wrong"] == [], name
+            assert float(str(facts["logits"])) <= FAR, name
+            assert facts["ids"] == 0, name

@@ -1,0 +1,161 @@
+"""One of several processes that have a network together; started by `launch.py`, never by hand.
+
+    worker.py RANK PORT FOLDER
+
+FOLDER/work.json: a list of [job, dp, tp, ep, argument]. Each process writes what its jobs find to
+FOLDER/found.<rank>.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import torch
+import torch.distributed
+
+from lvlm_eval.errors import CheckpointError, Incomplete
+from lvlm_eval.models import moe_llava
+from lvlm_eval.models.moe_llava.adapter import MoELlava
+from lvlm_eval.models.moe_llava.recorded import compute, repeated
+from lvlm_eval.models.moe_llava.recorded.bench import set_up
+from lvlm_eval.models.moe_llava.recorded.fixture import read_fixture
+from lvlm_eval.models.moe_llava.recorded.report import compare, difference
+from lvlm_eval.placement import Place, Placement, Rank
+from lvlm_eval.schema import JSON, Decoding, Image, Prompt, Request, Response
+
+Facts = dict[str, JSON]
+GREEDY, DRAWN = Decoding(max_new_tokens=8), Decoding(max_new_tokens=8, temperature=0.7, seed=3)
+
+
+def fixtures(place: Place, folders: list[str]) -> JSON:
+    """For each fixture of this replica: what is not as recorded, and how far logits and ids are
+    from those of the whole network."""
+    found: Facts = {}
+    for name in folders[place.replica :: place.placement.dp]:
+        folder = Path(name)
+        fixture = read_fixture(folder)
+        bench = set_up(fixture, folder, place)
+        ours = compute(bench)
+        result = compare(fixture, ours, repeated(bench))
+        torch.distributed.destroy_process_group()
+        if not place.leads:
+            continue
+        whole = compute(set_up(fixture, folder))
+        far = {value: difference(whole[value], ours[value]) for value in whole}
+        differing = result["tensors"].items()
+        found[folder.name] = {
+            "wrong": [name for name, d in differing if d["max_abs_diff"] > d["tolerance"]],
+            "logits": max(d for name, d in far.items() if "logits" in name),
+            "ids": max(d for name, d in far.items() if name.endswith("ids")),
+        }
+    return found
+
+
+def answers(place: Place, folder: str) -> JSON:
+    """Whether a model over several processes answers as one by itself, asked in every way."""
+    found: Facts = {}
+    for name, options in (("plain", {}), ("exact", {"deterministic": True})):
+        shared = moe_llava.load(folder, device="cpu", parallel=place, **options)  # type: ignore[arg-type]
+        if place.leads:
+            whole = moe_llava.load(folder, device="cpu", **options)  # type: ignore[arg-type]
+            ours, theirs = (_asked(model, Path(folder)) for model in (shared, whole))
+            found |= {f"{name} {way}": ours[way] == theirs[way] for way in ours}
+            shared.release()
+        else:
+            shared.follow()
+        torch.distributed.destroy_process_group()
+    return found
+
+
+def _asked(model: MoELlava, folder: Path) -> dict[str, object]:
+    """Texts by how they were asked for."""
+    requests = _requests(folder)
+    begun = list(islice(model.generate(iter(requests), GREEDY), 1))  # the rest is not wanted
+    streaming = model.stream(requests[0], GREEDY)
+    pieces, last = [next(streaming)], None
+    streaming.close()
+    streaming = model.stream(requests[1], GREEDY)
+    try:
+        while True:
+            pieces.append(next(streaming))
+    except StopIteration as ended:
+        last = ended.value
+    weighed = model.weigh(requests[0], [7, 8], [3, 4])
+    return {
+        "begun": begun[0].finish,
+        "greedy": _by_id(model.generate(iter(requests), GREEDY)),
+        "drawn": _by_id(model.generate(iter(requests), DRAWN)),
+        "streamed": (pieces, last),
+        "weighed": [round(rival.logit or 0, 3) for rival in weighed],
+    }
+
+
+def _by_id(responses: object) -> list[Response]:
+    assert hasattr(responses, "__iter__")
+    return sorted(responses, key=lambda response: response.question_id)
+
+
+def _requests(folder: Path) -> list[Request]:
+    first, second = (Image(folder / name) for name in ("image.png", "image2.png"))
+    return [
+        Request("one", Prompt.user(first, "What is in this picture?")),
+        Request("two", Prompt.user(second, "Describe the image in detail, please. Is it 12?")),
+        Request("both", Prompt.user(first, second, "Compare.")),
+        Request("broken", Prompt.user(Image(folder / "config.json"), "What?")),
+        Request("none", Prompt.user("What is the meaning of the word?")),
+    ]
+
+
+def refused(place: Place, folder: str) -> JSON:
+    """What is said where a network cannot be cut so."""
+    model = moe_llava.load(folder, device="cpu", parallel=place)
+    try:
+        model.prepare() if place.leads else model.follow()
+    except CheckpointError as error:
+        torch.distributed.destroy_process_group()
+        return str(error)
+    return ""
+
+
+def dying(place: Place, folder: str) -> JSON:
+    """How long the leading rank takes to notice, in seconds, that the other one has died in the
+    middle of a question, and what it says then."""
+    model = moe_llava.load(folder, device="cpu", parallel=place)
+    model.prepare() if place.leads else model.shared.wire.hear()
+    if not place.leads:
+        os._exit(0)
+    started = time.monotonic()
+    try:
+        _by_id(model.generate(iter(_requests(Path(folder))), GREEDY))
+    except Incomplete as error:
+        return [time.monotonic() - started, str(error)]
+    return None
+
+
+JOBS: dict[str, Callable[..., JSON]] = {
+    "fixtures": fixtures,
+    "answers": answers,
+    "refused": refused,
+    "dying": dying,
+}
+
+
+def main(rank: int, port: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    found = []
+    for job, dp, tp, ep, argument in json.loads((folder / "work.json").read_text()):
+        if rank < dp * tp:
+            who = Rank("test", rank, dp * tp, rank, 0, "127.0.0.1", port)
+            found.append(JOBS[job](Place(Placement(dp, tp, ep), who), argument))
+        port += 1
+    (folder / f"found.{rank}.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
