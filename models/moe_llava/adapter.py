@@ -200,8 +200,9 @@ class MoELlava:
         follow(self.shared.engine, self.shared.wire)
 
     def release(self) -> None:
-        """In the leading process: lets the others of its replica go."""
-        self.shared.release()
+        """In the leading process: lets the others of its replica go; nothing to do without any."""
+        if self.place is not None:
+            self.shared.release()
 
     @cached_property
     def engine(self) -> Engine | Leading:

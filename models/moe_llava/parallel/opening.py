@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
-import torch.distributed
-from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
-
 from lvlm_eval.errors import EvalError
+from lvlm_eval.launcher import join_replica
 from lvlm_eval.placement import Place
 
 from ..checkpoint import Checkpoint
@@ -24,9 +21,6 @@ from .parts import Seat, check_divides
 from .replica import agree
 from .sharing import cuts_tower, narrow
 from .wire import Wire
-
-_MEETING = timedelta(minutes=5)  # until all ranks are there
-_COMPUTING = timedelta(minutes=10)  # until a collective without an answer raises
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +42,7 @@ def open_shared(
 
     What one of them cannot do is a CheckpointError in all.
     """
-    join_group(place, settings.device)
+    join_replica(place, settings.device)
     wire, network, problem = Wire(), None, ""
     try:
         network = _load(checkpoint, vocabulary, settings, place)
@@ -59,20 +53,6 @@ def open_shared(
     ranks = Ranks(place.placement.tp, exact=settings.deterministic)
     free = Footprint.of(network).free(network)
     return Shared(network, wire, settings.batch_tokens or ranks.smallest(free, network.device))
-
-
-def join_group(place: Place, device: str) -> None:
-    """Makes torch's default process group of the replica's ranks alone: gloo, nccl on GPUs."""
-    rank = place.rank
-    opens = rank.rank == 0 and not rank.hosted
-    store = TCPStore(rank.address, rank.port, None, opens, _MEETING, wait_for_workers=False)
-    torch.distributed.init_process_group(
-        "nccl" if device.startswith("cuda") else "gloo",
-        store=PrefixStore(f"lvlm_eval/{rank.attempt}/replica/{place.replica}", store),
-        rank=place.inner,
-        world_size=place.placement.tp,
-        timeout=_COMPUTING,
-    )
 
 
 def _load(checkpoint: Checkpoint, vocabulary: int, settings: Settings, place: Place) -> Network:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import torch.distributed
 from torch import Tensor
 
 from lvlm_eval.errors import CheckpointError
@@ -66,8 +67,9 @@ class Leading:
         return self.engine.next_logits(tell(question, self.wire), so_far)
 
     def release(self) -> None:
-        """Lets the other ranks go."""
+        """Lets the other ranks go; what they had together is over."""
         self.wire.say(["end", None])
+        torch.distributed.destroy_process_group()
 
 
 def follow(engine: Engine, wire: Wire) -> None:
@@ -77,6 +79,7 @@ def follow(engine: Engine, wire: Wire) -> None:
         assert isinstance(order, list)
         kind, how = order
         if kind == "end":
+            torch.distributed.destroy_process_group()
             return
         if kind == "run":
             deque(engine.run(heard_all(wire), decoding_heard(how)), maxlen=0)

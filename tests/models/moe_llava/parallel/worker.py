@@ -20,6 +20,7 @@ import torch
 import torch.distributed
 
 from lvlm_eval.errors import CheckpointError, Incomplete
+from lvlm_eval.launcher import Store
 from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.adapter import MoELlava
 from lvlm_eval.models.moe_llava.recorded import compute, repeated
@@ -69,7 +70,6 @@ def answers(place: Place, folder: str) -> JSON:
             shared.release()
         else:
             shared.follow()
-        torch.distributed.destroy_process_group()
     return found
 
 
@@ -148,13 +148,15 @@ JOBS: dict[str, Callable[..., JSON]] = {
 
 def main(rank: int, port: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    found = []
+    found, stores = [], []  # rank 0 keeps the stores
     for job, dp, tp, ep, argument in json.loads((folder / "work.json").read_text()):
         if rank < dp * tp:
             who = Rank("test", rank, dp * tp, rank, 0, "127.0.0.1", port)
+            stores.append(Store.meet(who))
             found.append(JOBS[job](Place(Placement(dp, tp, ep), who), argument))
         port += 1
     (folder / f"found.{rank}.json").write_text(json.dumps(found))
+    os._exit(0)  # torch's threads abort a process that has lost another one
 
 
 if __name__ == "__main__":
