@@ -77,16 +77,13 @@ def vqav2_documents(
 
 def _annotation(question: Question, rng: np.random.Generator) -> dict[str, JSON]:
     """Ten annotators' answers, the true one from at least eight of them."""
-    dissenting = int(rng.choice(len(DISSENT), p=DISSENT))
-    given = [question.answer] * (ANNOTATORS - dissenting)
-    given += [_other_answer(question, rng) for _ in range(dissenting)]
     answers: list[JSON] = [
         {
             "answer": answer,
             "answer_confidence": "yes" if answer == question.answer else "maybe",
             "answer_id": place,
         }
-        for place, answer in enumerate((given[int(i)] for i in rng.permutation(ANNOTATORS)), 1)
+        for place, answer in enumerate(annotators(question, rng), 1)
     ]
     return {
         "question_type": question_type(question.text),
@@ -94,6 +91,14 @@ def _annotation(question: Question, rng: np.random.Generator) -> dict[str, JSON]
         "multiple_choice_answer": question.answer,
         "answers": answers,
     }
+
+
+def annotators(question: Question, rng: np.random.Generator) -> list[str]:
+    """What ten annotators say, in any order: at least eight of them the truth."""
+    dissenting = int(rng.choice(len(DISSENT), p=DISSENT))
+    given = [question.answer] * (ANNOTATORS - dissenting)
+    given += [_other_answer(question, rng) for _ in range(dissenting)]
+    return [given[int(place)] for place in rng.permutation(ANNOTATORS)]
 
 
 def question_type(text: str) -> str:

@@ -18,7 +18,7 @@ SIDE = 64
 CELL = 16
 QUALITY = 95
 _ZOOM = 4
-_RADIUS = {"small": 4.0, "large": 7.0}
+RADIUS = {"small": 4.0, "large": 7.0}
 _DOT = 2  # pixels a dot of a glyph
 _PLATE = (28, 14)
 _RGB = {
@@ -55,7 +55,7 @@ def picture(scene: Scene) -> Image.Image:
 def _draw_thing(pen: ImageDraw.ImageDraw, thing: Thing, grey: int) -> None:
     x = CELL * thing.column + CELL / 2 + thing.shift[0]
     y = CELL * thing.row + CELL / 2 + thing.shift[1]
-    radius, color = _RADIUS[thing.size], _RGB[thing.color]
+    radius, color = RADIUS[thing.size], _RGB[thing.color]
     if thing.shape in ("circle", "ring"):
         pen.ellipse(_box(x, y, radius), fill=color)
         if thing.shape == "ring":

@@ -46,7 +46,7 @@ from .upcycle import sparse_layers, upcycle
 
 _log = logging.getLogger(__name__)
 
-TOKENS = 768  # byte-level; all words of the questions become single tokens
+TOKENS = 1024  # byte-level; all words of the questions become single tokens
 WIDTH, LAYERS, HEADS = 128, 4, 4
 TOWER_WIDTH, TOWER_LAYERS = 128, 3
 EXPERTS = 4
@@ -57,8 +57,8 @@ NAMING_BATCH = 128
 DEMO_ALIGN = replace(ALIGN, batch=64)
 DEMO_INSTRUCT = replace(INSTRUCT, rate=1.5e-3, batch=24)
 DEMO_SPECIALISE = replace(SPECIALISE, rate=1e-3, batch=24)
-ALIGN_STEPS, SPECIALISE_STEPS = 100, 800
-LESSONS = (700, 1300, 800)  # steps of stage 2, see `_lessons`
+ALIGN_STEPS, SPECIALISE_STEPS = 100, 500
+LESSONS = (700, 1300, 900)  # steps of stage 2, see `_lessons`
 CORPUS = 1000  # groups of conversations that the tokenizer is trained on
 
 
@@ -179,8 +179,8 @@ def _lessons(recipe: Recipe) -> Iterator[Example]:
     brief = replace(recipe.chat, template=template)
     first, second = (recipe.steps(steps) * DEMO_INSTRUCT.batch for steps in LESSONS[:2])
     seed = recipe.seed + 2
-    yield from islice(_encoded(conversations(seed, lesson="basics", suffix=""), brief), first)
-    yield from islice(_encoded(conversations(seed + 10, suffix=""), brief), second)
+    yield from islice(_encoded(conversations(seed, lesson="basics", brief=True), brief), first)
+    yield from islice(_encoded(conversations(seed + 10, brief=True), brief), second)
     yield from _encoded(conversations(seed + 20), recipe.chat)
 
 

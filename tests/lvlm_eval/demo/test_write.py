@@ -8,6 +8,7 @@ import pytest
 
 from lvlm_eval.demo.write import write_demo
 from lvlm_eval.images import open_rgb
+from lvlm_eval.plugins import load_task
 from lvlm_eval.schema import Image
 
 CATEGORIES = {"existence", "count", "color", "OCR"}
@@ -115,3 +116,20 @@ def test_mme_has_one_yes_and_one_no_an_image(root: Path) -> None:
 def test_every_picture_opens(root: Path) -> None:
     for path in list(root.rglob("*.jpg"))[::20]:
         assert open_rgb(Image(path)).size == (64, 64)
+
+
+def test_every_form_of_question_is_there_as_its_task_reads_it(root: Path) -> None:
+    names = ("seed_bench", "refcoco", "textvqa_plain", "coco_caption", "countbench", "muirbench")
+    for name in names:
+        samples = list(load_task(name).samples(root))
+        assert len(samples) >= 50
+        assert all(sample.target is not None for sample in samples)
+        for image in (image for sample in samples[::9] for image in sample.prompt.images):
+            assert open_rgb(image).size == (64, 64)
+    assert all(len(s.prompt.images) == 2 for s in load_task("muirbench").samples(root))
+
+
+def test_no_letter_is_worth_guessing(root: Path) -> None:
+    for name in ("seed_bench", "muirbench"):
+        letters = Counter(str(sample.target) for sample in load_task(name).samples(root))
+        assert max(letters.values()) < 0.33 * letters.total()
