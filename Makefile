@@ -64,7 +64,7 @@ else ifneq ($(strip $(DATA)),)
 	$(error DATA is given without MODELS: name the checkpoints, MODELS="/path/a /path/b")
 endif
 	$(BIN)/lvlm-eval run $(EVALUATE) --results "$(RESULTS)"
-	$(BIN)/lvlm-eval report --results "$(RESULTS)"
+	$(BIN)/lvlm-eval report --results "$(RESULTS)" --data "$(or $(DATA),demo)"
 
 leaderboard: $(STAMP)
 	$(BIN)/lvlm-eval report --results "$(RESULTS)"

@@ -18,6 +18,16 @@ class Baseline(Model, Protocol):
 
 
 @runtime_checkable
+class Sized(Model, Protocol):
+    """A model that knows how large it is without reading its weights."""
+
+    def size(self) -> dict[str, int]:
+        """Of these what is known: parameters (of all that runs), activated (of these, what one
+        token meets), image_size (pixels a side). Reports show it; it identifies nothing."""
+        ...
+
+
+@runtime_checkable
 class ReadsAhead(Model, Protocol):
     """A model that reads pictures in the background, and knows how long it waited for them."""
 

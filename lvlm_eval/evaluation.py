@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lvlm_eval.abilities import Sized
 from lvlm_eval.errors import MissingData, UsageError
 from lvlm_eval.hub_cache import revision_of
 from lvlm_eval.images import DigestCache
@@ -198,6 +199,9 @@ def _create(run: Run, candidate: Candidate, questions: Sequence[Questions], plan
     """The run's store. The hub's commit is provenance: the digest says whether weights changed."""
     revision = revision_of(candidate.spec.location)
     provenance = _provenance() | ({"revision": revision} if revision else {})
+    model = load_model(candidate.spec, plan.options, plan.plugin_files)
+    if isinstance(model, Sized):
+        provenance["model"] = model.size()
     store = RunStore.create(plan.results, run, provenance)
     for q in questions:
         store.task(q.label).begin(q.task_run(decoding_of(q, plan)))

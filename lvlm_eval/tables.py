@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GAP = 3  # columns between two cells on a terminal, borders included
 UNLIMITED = 100_000
+NOTHING = "–"  # the text of a cell that has no figure and needs no explanation
 PLAIN_RANKS: Mapping[Rank, str] = {"": "", "best": "*", "level": "≈"}
 
 
@@ -145,7 +146,8 @@ class Sheet:
     def is_text(self, column: str) -> bool:
         """Whether the column holds words, which stand at the left, and no figures."""
         cells = [self.table.cells.get((row, column)) for row in self.table.rows]
-        return any(cell is not None and cell.text and cell.value is None for cell in cells)
+        worded = [cell for cell in cells if cell is not None and cell.value is None]
+        return any(cell.text not in ("", NOTHING) for cell in worded)
 
     def width(self, column: str) -> int:
         """The room that the column takes on a line where nothing is wrapped."""

@@ -10,15 +10,14 @@ from pathlib import Path
 import typer
 
 from lvlm_eval.commands.output import show
-from lvlm_eval.commands.score import check_same_questions
-from lvlm_eval.errors import Incomplete, TooFewAnswers, UsageError
+from lvlm_eval.errors import Incomplete, MissingData, TooFewAnswers, UsageError
 from lvlm_eval.evaluation import DEMO, questions_of
 from lvlm_eval.plugins import finish_of, load_task
 from lvlm_eval.reporting.board import Options
 from lvlm_eval.reporting.files import WRITERS, Report, check_formats, make_report, write_report
 from lvlm_eval.reporting.html.browsing import SAMPLES, Browsing
 from lvlm_eval.reporting.html.thumbnails import MAX_PICTURES, Limits, picture_samples
-from lvlm_eval.reporting.results import Found, base_of, data_of, find, names_of
+from lvlm_eval.reporting.results import Found, Result, base_of, find, names_of, unique_tasks
 from lvlm_eval.schema import Sample
 from lvlm_eval.store import RunStore, find_run, find_runs
 
@@ -70,22 +69,39 @@ def report(arguments: ReportArguments, *, as_json: bool) -> None:
 
 
 def _browsing(found: Found, arguments: ReportArguments) -> Browsing:
-    """Questions and pictures of the reported tasks, if --data is given."""
+    """Questions and pictures of the reported tasks, if --data is given.
+
+    Tasks whose data are not there are named on the page; other data than a run's are refused.
+    """
     if arguments.data is None:
         return Browsing(samples=arguments.samples)
     demo = arguments.data == DEMO
+    if not demo and not Path(arguments.data).is_dir():
+        raise MissingData(f"--data {arguments.data} is no folder; give a data root, or `demo`")
     samples: dict[str, Sequence[Sample]] = {}
-    for result in found.results:
-        label, asked = result.label, result.store.task_run()
-        if label in samples or (data_of(label) == DEMO) != demo:
-            continue
-        task = load_task(base_of(label), arguments.plugins)
-        root = None if demo else Path(arguments.data)
-        questions = questions_of(task, root, demo, arguments.cache)
-        check_same_questions(questions, asked.data_digest, str(result.store.folder))
-        samples[label] = questions.samples
+    missing: list[str] = []
+    for result in unique_tasks(found.results, DEMO if demo else ""):
+        try:
+            samples[result.label] = _questions(result, arguments, demo=demo)
+        except MissingData:
+            missing.append(result.label)
     pictures = picture_samples(samples, Limits(pictures=arguments.thumbnails))
-    return replace(pictures, samples=arguments.samples)
+    absent = f"no questions of {', '.join(missing)}: not under --data" if missing else ""
+    note = "; ".join(filter(None, [pictures.note, absent]))
+    return replace(pictures, samples=arguments.samples, note=note)
+
+
+def _questions(result: Result, arguments: ReportArguments, *, demo: bool) -> Sequence[Sample]:
+    """The task's questions, which must be those that the run was asked."""
+    task = load_task(base_of(result.label), arguments.plugins)
+    root = None if demo else Path(str(arguments.data))
+    questions = questions_of(task, root, demo, arguments.cache)
+    if questions.data_digest != result.store.task_run().data_digest:
+        raise UsageError(
+            f"{result.store.folder} holds answers to other questions than those under --data "
+            f"{arguments.data}; give the data that were asked, or leave --data out"
+        )
+    return questions.samples
 
 
 def _stores(runs: Sequence[str], results: Path) -> list[RunStore]:

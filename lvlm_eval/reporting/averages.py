@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lvlm_eval.reporting.columns import benchmark_of, column_of
 from lvlm_eval.reporting.results import Result
 from lvlm_eval.schema import Cell
-from lvlm_eval.tables import figure
+from lvlm_eval.tables import NOTHING, figure
 
 # MoE-LLaVA's "Avg": the nine columns of its README without MME, each by the labels that mean
 # the split of its table. Its VQAv2 and VizWiz figures are the server's.
@@ -33,9 +33,9 @@ def average_of_eight(row: str, columns: Sequence[str], cells: Cells) -> Cell:
     for name, labels in EIGHT.items():
         cell = next((cells[row, x] for x in labels if x in columns and (row, x) in cells), None)
         if cell is None or cell.value is None:
-            return Cell(None, text="–")
+            return Cell(None, text=NOTHING)
         if name in FROM_SERVER and cell.source != "server":
-            return Cell(None, text="–")
+            return Cell(None, text=NOTHING)
         found[name] = cell
     values = [cell.value for cell in found.values() if cell.value is not None]
     return Cell(sum(values) / len(values), source="server")

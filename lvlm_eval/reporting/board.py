@@ -127,13 +127,16 @@ def _means(
 
 def _about(chosen: Sequence[Result], label: str, metric: str) -> str:
     """The column's metric, how well its scorer is proven, and how many answers stand in it."""
-    summaries = [r.summary for r in chosen if r.label == label]
-    if not summaries:
+    own = [r for r in chosen if r.label == label]
+    if not own:
         return ""
-    counts = sorted({s.n for s in summaries})
+    name = headline_of(own[0].summary, metric)
+    if not any(r.summary.n for r in own) and any(r.server for r in own):
+        return f"{name}\nby the server"
+    counts = sorted({r.summary.n for r in own})
     n = f"n {counts[0]}" if len(counts) == 1 else f"n {counts[0]} to {counts[-1]}"
-    assurance = " or ".join(unique(sorted(s.certified for s in summaries)))
-    return f"{headline_of(summaries[0], metric)}\n{assurance}, {n}"
+    assurance = " or ".join(unique(sorted(r.summary.certified for r in own)))
+    return f"{name}\n{assurance}, {n}"
 
 
 def _has(result: Result, metric: str) -> bool:

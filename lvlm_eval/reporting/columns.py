@@ -12,6 +12,10 @@ import yaml
 from lvlm_eval.durable import parse
 from lvlm_eval.reporting.results import base_of
 
+SPLIT_WORDS = frozenset(
+    ("train", "val", "dev", "test", "testdev", "testmini", "image", "video", "20230712", "20231003")
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -37,8 +41,14 @@ def known_columns() -> dict[str, Column]:
 def benchmark_of(label: str) -> str:
     """The benchmark that a label is a split of; the task's own name where none is known."""
     name = base_of(label)
-    fitting = [key for key in known_columns() if name == key or name.startswith(f"{key}_")]
+    fitting = [key for key in known_columns() if name == key or _is_split(name, key)]
     return max(fitting, key=len, default=name)
+
+
+def _is_split(name: str, benchmark: str) -> bool:
+    """Whether the rest of the name tells a split; `mme_realworld` is none of `mme`."""
+    rest = name.removeprefix(f"{benchmark}_")
+    return rest != name and set(rest.split("_")) <= SPLIT_WORDS
 
 
 def column_of(label: str) -> Column:

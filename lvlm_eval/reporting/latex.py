@@ -1,6 +1,6 @@
 """Tables as LaTeX: one document that compiles, each of its tables ready to be copied.
 
-Needs booktabs; where a name or note is Chinese, Japanese or Korean, CJKutf8 besides.
+Needs booktabs; where a name or note is Chinese, CJKutf8 and its font gbsn besides.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ _SPECIAL: Mapping[str, str] = {
     "×": r"$\times$", "²": r"$^2$", "→": r"$\rightarrow$", "≤": r"$\leq$", "≥": r"$\geq$",
     "‘": "`", "’": "'", "“": "``", "”": "''", "[": "{[}", "]": "{]}",
 }  # fmt: skip
-# What T1 and inputenc know (Latin letters with their marks), and what CJKutf8 draws.
+# What T1 and inputenc know: Latin letters with their marks.
 _LATIN = re.compile(r"[ -~À-ÖØ-öø-ÿĀ-ſ]")
-_CJK = re.compile(r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uff01-\uff5e]")
 
 
 def latex(tables: Sequence[Table]) -> str:
@@ -37,7 +36,7 @@ def latex(tables: Sequence[Table]) -> str:
         r"\usepackage{booktabs}",
     ]
     begin, end = [r"\begin{document}"], [r"\end{document}"]
-    if _CJK.search(text):
+    if any(map(_is_chinese, text)):
         head.append(r"\usepackage{CJKutf8}")
         begin.append(r"\begin{CJK*}{UTF8}{gbsn}")
         end.insert(0, r"\end{CJK*}")
@@ -52,9 +51,20 @@ def escape(text: str) -> str:
 def _escaped(character: str) -> str:
     if character in _SPECIAL:
         return _SPECIAL[character]
-    if _LATIN.match(character) or _CJK.match(character):
+    if _LATIN.match(character) or _is_chinese(character):
         return character
     return f"{{[}}U+{ord(character):04X}{{]}}"
+
+
+def _is_chinese(character: str) -> bool:
+    """Whether CJKutf8's font gbsn has the character: it holds GB 2312, kana among it."""
+    if character < "\u3000":
+        return False
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tabulars(table: Table) -> Iterator[str]:

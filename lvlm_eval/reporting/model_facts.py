@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lvlm_eval.schema import JSON, Cell
 from lvlm_eval.store import RunStore
+from lvlm_eval.tables import NOTHING
 
 # In a run's provenance under "model", as the adapter counts them: see `abilities.Sized`.
 FACTS = ("parameters", "activated", "image_size")
@@ -52,7 +53,7 @@ def facts_of(store: RunStore) -> dict[str, int]:
 
 def _cell(name: str, value: int | None) -> Cell:
     if value is None:
-        return Cell(None, text="–")
+        return Cell(None, text=NOTHING)
     return Cell(value, text=str(value) if name == "image_size" else short(value))
 
 

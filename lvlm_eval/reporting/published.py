@@ -13,6 +13,7 @@ from lvlm_eval.durable import parse
 from lvlm_eval.reporting.columns import benchmark_of, column_of, in_order
 from lvlm_eval.reporting.results import data_of
 from lvlm_eval.schema import Cell, Table
+from lvlm_eval.tables import NOTHING
 
 AVERAGE = "average of eight"
 
@@ -81,7 +82,7 @@ def published_table(labels: Sequence[str]) -> Table | None:
 
 
 def _cell(row: Quoted, name: str, value: float | None) -> Cell:
-    text = "–" if value is None else ""
+    text = NOTHING if value is None else ""
     return Cell(value, text=text, note=row.notes.get(name, ""), source="quoted")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lvlm_eval.comparable import Asked, check_comparable
 from lvlm_eval.errors import NotComparable, UsageError
 from lvlm_eval.reporting.rows import name_rows
-from lvlm_eval.schema import Run, Summary
+from lvlm_eval.schema import Summary
 from lvlm_eval.server_figures import ServerFigure, read_server_figures
 from lvlm_eval.store import RunStore
 from lvlm_eval.task_store import TaskStore
@@ -117,9 +117,11 @@ def base_of(label: str) -> str:
     return label.partition("@")[0]
 
 
+def unique_tasks(results: Iterable[Result], data: str) -> list[Result]:
+    """The first result of each task that is of that data."""
+    first = {r.label: r for r in reversed(list(results)) if data_of(r.label) == data}
+    return list(reversed(first.values()))
+
+
 def unique(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
-
-
-def run_of(results: Sequence[Result], row: str) -> Run:
-    return next(r.run.run for r in results if r.row == row)

@@ -23,6 +23,7 @@ from .prompts import Encoder
 from .proof import why_not_shared
 from .runner import Runner
 from .sampling import Answer
+from .size import size_of
 
 _log = logging.getLogger(__name__)
 Reuse = Literal["auto", "on", "off"]
@@ -84,6 +85,10 @@ class HFModel:
             "attention": self.settings.attention,
             "reuse": reuse,
         }
+
+    def size(self) -> dict[str, int]:
+        """Parameters, those that work on a token, and the pictures' side: see size.py."""
+        return size_of(self.opened.config, self.opened.weight_files)
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
         """Answers batch by batch; the next batch is prepared meanwhile."""

@@ -58,6 +58,11 @@ class Opened:
     template: str
     digest: str
 
+    @property
+    def weight_files(self) -> list[Path]:
+        """The files that hold the weights."""
+        return _weight_files(self.folder)
+
     def describe(self) -> dict[str, str]:
         """What of the folder and of transformers decides the answers."""
         revision = revision_of(str(self.folder))

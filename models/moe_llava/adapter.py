@@ -14,6 +14,7 @@ from lvlm_eval.tracing import Rival, Traced
 from .ahead import Ahead, Stall
 from .chat import TEMPLATES, ChatFormat, check_marks, conversation_of
 from .checkpoint import Checkpoint, open_checkpoint
+from .counts import size_of
 from .deterministic import make_deterministic
 from .engine.engine import Engine
 from .engine.sequence import Finished, Question
@@ -85,6 +86,10 @@ class MoELlava:
         if self.settings.deterministic:
             described["deterministic"] = "true"
         return described | self.images.describe()
+
+    def size(self) -> dict[str, int]:
+        """Parameters, those that work on a token, and the pictures' side: see counts.py."""
+        return size_of(self.checkpoint.network_config(self.tokenizer.size))
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
         """Answers as they end; pictures are read while the engine works."""

@@ -240,8 +240,8 @@ list.addEventListener("scroll", () => {
 });
 addEventListener("resize", draw);
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
-for (const select of selects) {
-  select.addEventListener("change", select.id === "task" ? openTask : apply);
+for (const filter of selects) {
+  filter.addEventListener("change", filter.id === "task" ? openTask : apply);
 }
 let typing = 0;
 byId("search").addEventListener("input", () => {

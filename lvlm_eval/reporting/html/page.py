@@ -92,7 +92,12 @@ def _note(browsed: Sequence[Browsed], browsing: Browsing) -> str:
         for task in browsed
         if task.shown < task.total
     ]
-    return "; ".join(filter(None, [*cut, browsing.note]))
+    silent = [
+        f"{task.label}: no texts of {', '.join(task.silent)}, marks alone"
+        for task in browsed
+        if task.silent
+    ]
+    return "; ".join(filter(None, [*cut, *silent, browsing.note]))
 
 
 def _policy(style: str, script: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lvlm_eval.schema import Cell, Table
 from lvlm_eval.tables import figure, interval
 
-LEFT, WIDTH, RIGHT = 190, 560, 150  # room for names, for the scale, for figures
+LEFT, WIDTH, RIGHT = 190, 560, 190  # room for names, for the scale, for figures
 LINE, HEAD = 18, 26  # a model's line; what stands above a task's lines
 MAX_SERIES = 8  # colours there are; further models begin again with other shapes
 

@@ -26,12 +26,14 @@ State = Literal["right", "wrong", "partly", "marked", "failed", "unjudged", "abs
 
 @dataclass(frozen=True, slots=True)
 class Browsed:
-    """A task in the browser: its name, its blocks, and how many of its questions are there."""
+    """A task in the browser: its name, its blocks, how many of its questions are there, and the
+    runs whose answers are not (bundles without text)."""
 
     label: str
     blocks: tuple[Block, ...]
     shown: int
     total: int
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,18 @@ class _Side:
             lines = {}
         return cls(result.row, lines, result.store.responses())
 
+    @property
+    def has_texts(self) -> bool:
+        """Whether the answers are there; a bundle made without text has marks alone."""
+        return bool(self.responses)
+
     def mark(self, question: str) -> dict[str, JSON]:
         """How the answer was marked: its state, item scores, whether it could be read."""
         line, response = self.lines.get(question), self.responses.get(question)
         if line is not None:
             values: dict[str, JSON] = dict(line.values)
-            return {
-                "state": _state(line.values),
-                "values": values,
-                "unparsed": line.answer is None,
-            }
+            unread = line.answer is None and self.has_texts
+            return {"state": _state(line.values), "values": values, "unparsed": unread}
         state: State = "absent"
         if response is not None:
             state = "failed" if response.finish == "error" else "unjudged"
@@ -85,7 +89,9 @@ def _task(name: str, label: str, sides: Sequence[_Side], browsing: Browsing) -> 
     kept = _evenly(every, browsing.samples)
     index = _index(label, kept, sides, browsing)
     texts = [_texts(question, sides, browsing.questions.get(label, {})) for question in kept]
-    return Browsed(label, (block(name, index), *blocks(name, texts, CHUNK)), len(kept), len(every))
+    silent = tuple(side.row for side in sides if not side.has_texts)
+    packed = (block(name, index), *blocks(name, texts, CHUNK))
+    return Browsed(label, packed, len(kept), len(every), silent)
 
 
 def _index(
