@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.scaling import step
+from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
 from lvlm_eval.schema import JSON
 
 from .launch import Job, launch
@@ -24,14 +26,18 @@ def test_two_processes_answer_like_one_and_end_when_one_dies(tmp_path: Path) -> 
         ("fixtures", 1, 2, 1, folders[:1]),
         ("fixtures", 1, 2, 2, folders[1:]),
         ("answers", 1, 2, 2, folders[0]),
+        ("sent", 1, 2, 2, folders[1]),
         ("refused", 1, 2, 2, str(GOLDEN / "phi_dense")),
         ("dying", 1, 2, 1, folders[0]),
     ]
-    split, dealt, answers, refusal, death = launch(jobs, tmp_path, 120)
+    split, dealt, answers, sent, refusal, death = launch(jobs, tmp_path, 120)
     _check_all([split, dealt])
     assert isinstance(answers, dict)
     assert [way for way, same in answers.items() if same is not True] == []
     assert len(answers) == 10
+    decoder = open_checkpoint(str(GOLDEN / "qwen")).network_config(512).decoder
+    expected = step(decoder, tokens=24, asked=24, ranks=2, size=4).bytes
+    assert float(str(sent)) == pytest.approx(expected, rel=0.01)
     assert "there are 0 experts in a layer" in str(refusal)
     assert isinstance(death, Sequence)
     seconds, said = death

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed
 
@@ -112,6 +113,28 @@ def _requests(folder: Path) -> list[Request]:
     ]
 
 
+def sent(place: Place, folder: str) -> JSON:
+    """Bytes that a rank sends for a forward of 24 tokens, as rings send what it asks for."""
+    model = moe_llava.load(folder, device="cpu", parallel=place)
+    network, ranks, counted = model.shared.network, place.placement.tp, [0.0]
+    reduce, gather = torch.distributed.all_reduce, torch.distributed.all_gather
+
+    def reduced(x: torch.Tensor) -> None:
+        counted[0] += 2 * (ranks - 1) / ranks * x.nbytes
+        reduce(x)
+
+    def gathered(found: list[torch.Tensor], x: torch.Tensor) -> None:
+        counted[0] += (ranks - 1) * x.nbytes
+        gather(found, x)
+
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.distributed, "all_reduce", reduced)
+        patch.setattr(torch.distributed, "all_gather", gathered)
+        network(network.decoder.embed(torch.arange(24)[None]))
+    torch.distributed.destroy_process_group()
+    return counted[0]
+
+
 def refused(place: Place, folder: str) -> JSON:
     """What is said where a network cannot be cut so."""
     model = moe_llava.load(folder, device="cpu", parallel=place)
@@ -141,6 +164,7 @@ def dying(place: Place, folder: str) -> JSON:
 JOBS: dict[str, Callable[..., JSON]] = {
     "fixtures": fixtures,
     "answers": answers,
+    "sent": sent,
     "refused": refused,
     "dying": dying,
 }
