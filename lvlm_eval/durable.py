@@ -15,14 +15,18 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import jsonlines
 
 from lvlm_eval.errors import StoreError
 from lvlm_eval.schema import JSON
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 SYNC_RECORDS = 64
@@ -53,8 +57,12 @@ def write_lines(file: Path, values: Iterable[Mapping[str, JSON]]) -> None:
     write_text(file, buffer.getvalue())
 
 
-def _dumps(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def fields_of(value: DataclassInstance) -> dict[str, JSON]:
+    """A dataclass whose fields are plain JSON, as an object: `asdict` without copying them."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def read_json(file: Path) -> Mapping[str, JSON]:
@@ -159,6 +167,14 @@ class LineWriter:
             self._unsynced += 1
             if self._unsynced >= SYNC_RECORDS:
                 self._sync()
+
+    def add_all(self, values: Iterable[Mapping[str, JSON]]) -> None:
+        """Answers that are there already, all on disk at once."""
+        text = "".join(_dumps(value) + "\n" for value in values)
+        with self._lock:
+            self._file.write(text.encode())
+            self._unsynced += 1
+            self._sync()
 
     def close(self) -> None:
         self._closed.set()

@@ -23,7 +23,7 @@ from lvlm_eval.model_spec import ModelSpec, load_model
 from lvlm_eval.placement import Place
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
 from lvlm_eval.run import ask, check_answers, mark, pending, retries
-from lvlm_eval.schema import JSON, Decoding, Mode, Run, Sample, Summary, Task
+from lvlm_eval.schema import JSON, Decoding, Mode, Response, Run, Sample, Summary, Task
 from lvlm_eval.store import RunStore
 
 Progress = Callable[[str, int, int], None]  # what is going on, how much is done, of how much
@@ -142,10 +142,19 @@ def label_of(task: Task, demo: bool) -> str:
     return f"{task.name}@{DEMO}" if demo else task.name
 
 
-def summarise(store: RunStore, questions: Questions, wanted: Sequence[Sample]) -> Summary:
-    """Mark what is on disk and write scores and summary."""
+def summarise(
+    store: RunStore,
+    questions: Questions,
+    wanted: Sequence[Sample],
+    responses: Mapping[str, Response] | None = None,
+) -> Summary:
+    """Mark what is on disk and write scores and summary.
+
+    responses: what is on disk, where the caller has just written it.
+    """
     task_store = store.task(questions.label)
-    lines, summary = mark(questions, wanted, task_store.responses())
+    answers = task_store.responses() if responses is None else responses
+    lines, summary = mark(questions, wanted, answers)
     task_store.write_scores(lines)
     task_store.write_summary(summary)
     return summary

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Literal
 
 from lvlm_eval.schema import JSON, Record, Tally
@@ -98,11 +99,19 @@ def vqa_accuracy(answer: str, annotators: Sequence[str]) -> float:
     Each annotator is left out in turn: three agreeing others are full marks, the mean counts.
     All texts as the evaluator compares them (`answers.as_compared`).
     """
-    matching = sum(other == answer for other in annotators)
-    total = 0.0
-    for other in annotators:  # from left to right, for the reason given in tally_values
-        total += min(1.0, (matching - (other == answer)) / 3)
-    return total / len(annotators)
+    matching = annotators.count(answer)
+    if matching == 0 or matching > 3:
+        return float(matching > 0)
+    return _partly_agreed(tuple(other == answer for other in annotators))
+
+
+@lru_cache
+def _partly_agreed(agrees: tuple[bool, ...]) -> float:
+    """The mean over the annotators, of whom up to three agree with the answer."""
+    matching, total = sum(agrees), 0.0
+    for one in agrees:  # from left to right, for the reason given in tally_values
+        total += min(1.0, (matching - one) / 3)
+    return total / len(agrees)
 
 
 def half_up(value: float, places: int) -> float:

@@ -41,19 +41,20 @@ def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
     A-OKVQA's files have a direct answer and a choice on a line.
     """
     names = _names(samples)
-    prompts = {sample.question_id: sample.prompt.text for sample in samples}
+    known = {sample.question_id: sample for sample in samples}
+    parts = {name.rpartition("/")[2] for name in known if "/" in name}
     answered: dict[str, str] = {}
     joined = []
     try:
         for row in read_jsonl(path):
             written = row.identifier("question_id" if "question_id" in row.values else "id")
-            question_id = _match(row, written, names, prompts, answered)
+            question_id = _match(row, written, names, known, answered)
             answered[question_id] = row.origin
             replies = {k: v for k, v in row.values.items() if k.startswith(_JUDGE)}
             response = Response(question_id, row.text("text"), "stop", judge=replies)
             joined.append(Prediction(written, response))
-            for field in row.values:
-                if (beside := f"{question_id}/{field}") in prompts:
+            for field in filter(parts.__contains__, row.values):
+                if (beside := f"{question_id}/{field}") in known:
                     other = Response(beside, row.text(field), "stop")
                     joined.append(Prediction(f"{written}/{field}", other))
     except DataError as error:
@@ -76,7 +77,7 @@ def _match(
     row: Row,
     written: str,
     names: Mapping[str, Sequence[str]],
-    prompts: Mapping[str, str],
+    known: Mapping[str, Sample],
     answered: Mapping[str, str],
 ) -> str:
     """The question that a row answers.
@@ -86,18 +87,22 @@ def _match(
     """
     candidates = _candidates(row, written, names)
     open_ones = [name for name in candidates if name not in answered]
+    if len(candidates) == 1 and open_ones:
+        return open_ones[0]
     if not open_ones:
         raise PredictionError(
             f"{row.origin}: question {written!r} is answered twice, "
             f"before at {answered[candidates[-1]]}; leave one of the lines"
         )
-    said = [name for name in open_ones if prompts[name] == row.get("prompt")]
+    said = [name for name in open_ones if known[name].prompt.text == row.get("prompt")]
     return (said or open_ones)[0]
 
 
 def _candidates(row: Row, written: str, names: Mapping[str, Sequence[str]]) -> Sequence[str]:
     """The questions of that id; where the id alone repeats, a line of the row's prompt may be
     part of the name (see `Sample.aliases`)."""
+    if len(names.get(written, ())) == 1:
+        return names[written]
     prompt = row.get("prompt")
     lines = prompt.split("\n") if isinstance(prompt, str) else []
     for name in (*(f"{written}\n{line.lower()}" for line in lines), written):

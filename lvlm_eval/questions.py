@@ -11,7 +11,7 @@ from pathlib import Path
 from lvlm_eval.errors import DataError
 from lvlm_eval.images import DigestCache, check_images
 from lvlm_eval.schema import JSON, Decoding, Image, Mode, Prompt, Sample, Task, TaskRun
-from lvlm_eval.store import digest_of_json
+from lvlm_eval.store import digest_of_json, digest_of_list
 
 ORDER_SEED = "lvlm_eval/order/0"
 
@@ -31,13 +31,12 @@ class Questions:
     image_digest: str
 
     def task_run(self, decoding: Decoding) -> TaskRun:
-        prompts: list[JSON] = [_prompt_text(sample.prompt) for sample in self.samples]
         return TaskRun(
             self.task.name,
             self.task.version,
             self.data_digest,
             self.image_digest,
-            digest_of_json(prompts),
+            digest_of_list(_prompt_text(sample.prompt) for sample in self.samples),
             decoding,
             len(self.samples),
         )
@@ -51,7 +50,7 @@ def read_questions(task: Task, label: str, root: Path) -> Questions:
     samples = tuple(task.samples(root))
     if not samples:
         raise DataError(f"{task.name}: the files under {root} hold no question")
-    return Questions(task, label, samples, digest_of_json([_canonical(s) for s in samples]), "")
+    return Questions(task, label, samples, digest_of_list(map(_canonical, samples)), "")
 
 
 def read_images(

@@ -11,6 +11,7 @@ import resource
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import TypeVar
 
 from lvlm_eval.abilities import Baseline, ReadsAhead
 from lvlm_eval.answers.traces import without_trace
@@ -33,6 +34,7 @@ from lvlm_eval.schema import (
 )
 from lvlm_eval.task_store import ScoreLine, TaskStore
 
+T = TypeVar("T")
 ATTEMPTS = 3  # a question whose answer fails this often is not asked again by itself
 
 
@@ -113,11 +115,12 @@ def mark(
     bare = [(s, _untraced(r) if r.question_id in traced else r) for s, r in answered]
     marked = task.prepared([(s, r) for s, r in bare if s.target is not None])
     records = [Record(s, r, _read(task.scorer.score(s, r), r, traced)) for s, r in marked]
-    clusters = _by_cluster(records)
+    clusters = _by_cluster(records, lambda record: record.sample)
     tallies = [task.scorer.tally(cluster) for cluster in clusters]
     metrics = bootstrap(tallies, task.scorer.finish) if tallies else {}
+    answers = _by_cluster(marked, lambda pair: pair[0])
     variants = {
-        name: _variant(scorer, marked)
+        name: _variant(scorer, answers)
         for name, scorer in task.variants.items()
         if name != task.primary and marked
     }
@@ -181,21 +184,26 @@ def check_answers(summary: Summary, max_failures: float, max_unparsed: float | N
         )
 
 
-def _variant(scorer: Scorer, marked: Iterable[Answered]) -> Estimate:
+def _variant(scorer: Scorer, clusters: Iterable[Sequence[Answered]]) -> Estimate:
     """Another scorer's headline, in the paper's unit."""
     from lvlm_eval.stats import bootstrap
 
     def headline(sums: Tally) -> dict[str, float]:
         return {"headline": scorer.scale * scorer.finish(sums).get(scorer.headline, math.nan)}
 
-    records = [Record(s, r, scorer.score(s, r)) for s, r in marked]
-    return bootstrap([scorer.tally(c) for c in _by_cluster(records)], headline)["headline"]
+    tallies = [
+        scorer.tally([Record(s, r, scorer.score(s, r)) for s, r in pairs])
+        if scorer.brief is None
+        else scorer.brief(pairs)
+        for pairs in clusters
+    ]
+    return bootstrap(tallies, headline)["headline"]
 
 
-def _by_cluster(records: Iterable[Record]) -> list[list[Record]]:
-    clusters: dict[str, list[Record]] = {}
-    for record in records:
-        clusters.setdefault(record.sample.cluster, []).append(record)
+def _by_cluster(items: Iterable[T], sample_of: Callable[[T], Sample]) -> list[list[T]]:
+    clusters: dict[str, list[T]] = {}
+    for item in items:
+        clusters.setdefault(sample_of(item).cluster, []).append(item)
     return list(clusters.values())
 
 

@@ -251,6 +251,8 @@ class Scorer:
               2000); best is the smaller one where less is better.
     counts_missing: whether the code marks questions without an answer too, as wrong. Only
               certificates follow it there, with failed responses; in a run they stand apart.
+    brief:    as `tally` of `score`d answers, with no more than what the headline needs; for the
+              variants of a task, of which a run keeps the headline alone.
     """
 
     score: Callable[[Sample, Response], Score]
@@ -263,6 +265,7 @@ class Scorer:
     worst: float = 0.0
     best: float = 100.0
     counts_missing: bool = False
+    brief: Callable[[Sequence[Answered]], Tally] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ A folder holds one run for ever: opening it for another is a RunMismatch.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,12 +22,25 @@ from lvlm_eval.schema import JSON, Run
 from lvlm_eval.task_store import TaskStore
 
 RUN_ID_LENGTH = 12
+_PORTION = 1000  # values encoded at a time
 
 
 def digest_of_json(value: JSON) -> str:
     """SHA-256 (hex) of the value's canonical JSON text."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of_list(values: Iterable[JSON]) -> str:
+    """As `digest_of_json` of them all in one list, without ever holding that text."""
+    encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+    digest, pending = hashlib.sha256(b"["), iter(values)
+    before = ""
+    while portion := list(itertools.islice(pending, _PORTION)):
+        digest.update((before + encode(portion)[1:-1]).encode())
+        before = ","
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 def fingerprint(run: Run) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from lvlm_eval.answers.traces import is_refusal
 from lvlm_eval.durable import (
     LineWriter,
+    fields_of,
     parse,
     parser,
     read_json,
@@ -124,7 +125,7 @@ class TaskStore:
         }
 
     def write_scores(self, lines: Iterable[ScoreLine]) -> None:
-        write_lines(self.folder / "scores.jsonl", (asdict(line) for line in lines))
+        write_lines(self.folder / "scores.jsonl", map(fields_of, lines))
 
     def scores(self) -> list[ScoreLine]:
         file = self.folder / "scores.jsonl"

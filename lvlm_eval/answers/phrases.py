@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ VQA_OFFICIAL = MarkRules(re.compile(r"[0-9],[0-9]"), re.compile(r"\.(?![0-9])"))
 EVAL_AI = MarkRules(re.compile(r"\d,+(?=\d)"), re.compile(r"\.(?!\d)"))
 VLMEVALKIT = MarkRules(re.compile(r"\d,\d"), re.compile(r"(?<!\d)\.(?!\d)"))
 VIZWIZ = MarkRules(VLMEVALKIT.comma, EVAL_AI.period)
+
+MEMORY = 1 << 16  # texts whose reading is remembered: people repeat each other
 
 # re.UNICODE has the value 32 and is passed where `re.sub` takes the count.
 _PERIOD_LIMIT = 32
@@ -66,12 +69,14 @@ def normalise_phrase(text: str, rules: MarkRules = VQA_OFFICIAL) -> str:
     return normalise_words(strip_marks(text, rules))
 
 
+@lru_cache(maxsize=MEMORY)
 def eval_ai_answer(text: str) -> str:
     """What LLaVA uploads for a VQA answer: the EvalAI answer processor of M4C."""
     lowered = text.lower().replace(",", "").replace("?", "").replace("'s", " 's")
     return normalise_phrase(one_line(lowered), EVAL_AI)
 
 
+@lru_cache(maxsize=MEMORY)
 def vizwiz_answer(text: str) -> str:
     """An answer as the VizWiz evaluator compares it with the annotators' unprocessed ones.
 
@@ -86,10 +91,14 @@ def as_compared(answer: str, annotators: Sequence[str]) -> tuple[str, list[str]]
 
     Where all annotators agree to the letter nothing is normalised: comparison is exact.
     """
-    answer, annotators = one_line(answer), [one_line(other) for other in annotators]
-    if len(set(annotators)) == 1:
-        return answer, annotators
-    return normalise_phrase(answer), [normalise_phrase(other) for other in annotators]
+    if len({one_line(other) for other in set(annotators)}) == 1:
+        return one_line(answer), [one_line(other) for other in annotators]
+    return _normal(answer), [_normal(other) for other in annotators]
+
+
+@lru_cache(maxsize=MEMORY)
+def _normal(text: str) -> str:
+    return normalise_phrase(one_line(text))
 
 
 _NUMBERS: Mapping[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import typer
 
 from lvlm_eval.commands.output import show, show_json
+from lvlm_eval.durable import fields_of
 from lvlm_eval.errors import MissingData, StoreError, UsageError
 from lvlm_eval.evaluation import DEMO, questions_of, summarise
 from lvlm_eval.plugins import load_task
@@ -60,6 +62,7 @@ def score_predictions(
     source: Source, results: Path, cache: Path, files: Sequence[Path], *, as_json: bool
 ) -> None:
     """Mark answers made elsewhere, keep them as a run; TooFewAnswers if some are missing."""
+    gc.disable()  # millions of plain values, none in a cycle: looking for some takes seconds
     task = load_task(source.task, files)
     if not source.predictions.is_file():
         raise MissingData(f"--predictions {source.predictions}: no such file")
@@ -70,20 +73,22 @@ def score_predictions(
     name = source.name or source.predictions.stem
     run = Run(name, "predictions", {"file": source.predictions.name}, digest)
     store = RunStore.create(results, run, {})
-    _keep(store, questions, responses)
-    summary = summarise(store, questions, questions.samples)
+    kept = _keep(store, questions, responses)
+    summary = summarise(store, questions, questions.samples, kept)
     _finish(store, as_json=as_json)
     check_answers(summary, source.max_failures, None)
 
 
-def _keep(store: RunStore, questions: Questions, responses: Sequence[Response]) -> None:
+def _keep(
+    store: RunStore, questions: Questions, responses: Sequence[Response]
+) -> dict[str, Response]:
+    """Writes the answers that are not there yet; gives those that count, by question."""
     task_store = store.task(questions.label)
     task_store.begin(questions.task_run(questions.task.decoding))
-    known = task_store.attempts()
+    known = task_store.responses()
     with task_store.writer() as writer:
-        for response in responses:
-            if response.question_id not in known:
-                writer.add(asdict(response))
+        writer.add_all(fields_of(r) for r in responses if r.question_id not in known)
+    return {response.question_id: response for response in responses} | known
 
 
 def check_same_questions(questions: Questions, digest: str, where: str) -> None:

@@ -7,11 +7,12 @@ axes to break figures down by, and the form in which the code it follows prints 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 from lvlm_eval import facts
 from lvlm_eval.answers.phrases import (
+    MEMORY,
     MarkRules,
     as_compared,
     eval_ai_answer,
@@ -30,7 +31,7 @@ from lvlm_eval.metrics import (
     totals,
     vqa_accuracy,
 )
-from lvlm_eval.schema import JSON, Record, Response, Sample, Score, Scorer, Tally
+from lvlm_eval.schema import JSON, Answered, Record, Response, Sample, Score, Scorer, Tally
 
 Marked: TypeAlias = tuple[str, float]  # the answer as it was read, and what it is worth
 Mark: TypeAlias = Callable[[str, Sequence[str]], Marked]
@@ -73,10 +74,13 @@ def by_m4c(text: str, people: Sequence[str]) -> Marked:
 def normalised(rules: MarkRules) -> Mark:
     """The VQA evaluator's normalisation on both sides, also where all people agree."""
 
+    @lru_cache(maxsize=MEMORY)
+    def normal(text: str) -> str:
+        return normalise_phrase(one_line(text), rules)
+
     def mark(text: str, people: Sequence[str]) -> Marked:
-        answer = normalise_phrase(one_line(text), rules)
-        others = [normalise_phrase(one_line(other), rules) for other in people]
-        return answer, vqa_accuracy(answer, others)
+        answer = normal(text)
+        return answer, vqa_accuracy(answer, [normal(other) for other in people])
 
     return mark
 
@@ -104,6 +108,7 @@ def percent_scorer(
         headline=OVERALL,
         official=official,
         why=why,
+        brief=partial(brief_by, mark, OVERALL),
     )
 
 
@@ -122,6 +127,14 @@ def mean_scorer(
         official=partial(mean_figure, name, unit, items),
         scale=100.0,
         why=why,
+        brief=partial(brief_by, mark, "correct"),
+    )
+
+
+def brief_by(mark: Mark, name: str, pairs: Sequence[Answered]) -> Tally:
+    """The sums of the mean over all items alone, straight from the answers."""
+    return tally_values(
+        (name, mark(response.text, facts.texts(sample, "answers"))[1]) for sample, response in pairs
     )
 
 

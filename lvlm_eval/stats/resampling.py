@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats: TypeAlias = NDArray[np.float64]
+    Places: TypeAlias = NDArray[np.int32]
 
 LEVEL = 0.95
 REPLICATES = 1000
@@ -28,7 +29,7 @@ FEW_CLUSTERS = 50  # below, a percentile interval is noticeably too narrow
 # One cluster of many is left out of a replicate with probability 1/e = 0.37, two are with
 # 0.14: a metric that lacks a value more often than this rests on a single cluster.
 MOST_WITHOUT_VALUE = 0.25
-CHUNK_WEIGHTS = 4_000_000  # of 8 bytes: memory stays flat however many clusters there are
+CHUNK_WEIGHTS = 500_000  # of 8 bytes: few enough to stay near the processor
 
 ToMetrics: TypeAlias = Callable[[Tally], dict[str, float]]
 
@@ -47,13 +48,20 @@ class _Clusters:
 
     @classmethod
     def of(cls, tallies: Sequence[Tally]) -> _Clusters:
-        kinds = Counter(
-            tuple(sorted((key, _finite(key, value)) for key, value in tally.items() if value))
-            for tally in tallies
-        )
+        kinds = Counter(map(_kind, tallies))
         keys = {key for tally in tallies for key in tally}
         ordered = sorted(kinds)
         return cls(tuple(sorted(keys)), tuple(ordered), tuple(kinds[kind] for kind in ordered))
+
+    def entries(self) -> tuple[Places, Places, Floats]:
+        """All values by the place of their key, and of their kind; kind by kind, (entries,)."""
+        import numpy as np
+
+        place = {key: row for row, key in enumerate(self.keys)}
+        rows = np.array([place[key] for kind in self.kinds for key, _ in kind], dtype=np.int32)
+        columns = np.repeat(np.arange(len(self.kinds), dtype=np.int32), list(map(len, self.kinds)))
+        values = np.array([value for kind in self.kinds for _, value in kind], dtype=np.float64)
+        return rows, columns, values
 
     def total(self) -> dict[str, float]:
         """The plain sum, rounded once, so that the clusters' order cannot show in it."""
@@ -149,18 +157,11 @@ def _draw(rng: np.random.Generator, kind_of: NDArray[np.int64], kinds: int) -> F
 
 def _matrix(clusters: _Clusters) -> Callable[[Floats], Floats]:
     """The product with the tallies: weights (kinds, replicates) to sums (keys, replicates)."""
-    import numpy as np
     from scipy.sparse import csr_array
 
-    row_of = {key: row for row, key in enumerate(clusters.keys)}
-    entries = [
-        (row_of[key], column, value)
-        for column, kind in enumerate(clusters.kinds)
-        for key, value in kind
-    ]
-    rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
+    rows, columns, values = clusters.entries()
     shape = (len(clusters.keys), len(clusters.kinds))
-    matrix = csr_array((np.array(values, dtype=np.float64), (rows, columns)), shape=shape)
+    matrix = csr_array((values, (rows, columns)), shape=shape)
 
     def multiply(weights: Floats) -> Floats:
         product: Floats = matrix @ weights
@@ -216,7 +217,12 @@ def caveats(estimate: Estimate, clusters: int) -> list[str]:
     return found
 
 
-def _finite(key: str, value: float) -> float:
-    if not math.isfinite(value):
-        raise EvalError(f"a cluster's tally has {key!r} = {value}; sums must be finite numbers")
-    return float(value)
+def _kind(tally: Tally) -> tuple[tuple[str, float], ...]:
+    """The tally without its zeros, sorted by key; every value must be finite."""
+    if not math.isfinite(sum(tally.values())):
+        for key, value in tally.items():
+            if not math.isfinite(value):
+                raise EvalError(
+                    f"a cluster's tally has {key!r} = {value}; sums must be finite numbers"
+                )
+    return tuple(sorted(item for item in tally.items() if item[1]))

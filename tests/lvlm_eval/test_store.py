@@ -9,7 +9,14 @@ import pytest
 from lvlm_eval.durable import folder_name
 from lvlm_eval.errors import StoreError, UsageError
 from lvlm_eval.schema import JSON, Response, Run, Summary
-from lvlm_eval.store import RunStore, find_run, find_runs, fingerprint
+from lvlm_eval.store import (
+    RunStore,
+    digest_of_json,
+    digest_of_list,
+    find_run,
+    find_runs,
+    fingerprint,
+)
 
 RUN = Run("demo", "moe_llava", {"dtype": "float32"}, "aa11")
 
@@ -84,3 +91,9 @@ def test_the_answer_that_counts_is_the_first_that_is_no_failure(tmp_path: Path) 
     answers = task.responses()
     assert answers["1"] == Response("1", "yes", "stop", 1)
     assert answers["2"].error == "second"
+
+
+@pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 2500])
+def test_the_digest_of_a_list_is_the_same_in_portions(count: int) -> None:
+    values: list[JSON] = [{"b": n, "a": [f"é{n}", ","]} for n in range(count)]
+    assert digest_of_list(values) == digest_of_json(values)

@@ -156,3 +156,15 @@ def _clusters(records: Sequence[Record]) -> list[list[Record]]:
     for record in records:
         clusters.setdefault(record.sample.cluster, []).append(record)
     return list(clusters.values())
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_brief_sums_give_the_headline_of_the_whole(
+    records: Records, name: str, variant: str
+) -> None:
+    scorer = load_task(name).variants[variant]
+    marked = records(name, variant)
+    if scorer.brief is None:
+        return
+    brief = scorer.finish(scorer.brief([(r.sample, r.response) for r in marked]))
+    assert brief[scorer.headline] == scorer.finish(scorer.tally(marked))[scorer.headline]
