@@ -21,7 +21,7 @@ from lvlm_eval.commands import gate_options
 from lvlm_eval.commands.doctor_options import doctor
 from lvlm_eval.commands.launch_options import LocalRank, Nproc, Parallel
 from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, Tasks, cache_folder
-from lvlm_eval.commands.server_options import record
+from lvlm_eval.commands.server_options import record, submit
 from lvlm_eval.errors import EvalError, UsageError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.add_typer(doctor, name="doctor", rich_help_panel=None)
 for command in gate_options.COMMANDS:
     app.command()(command)
 app.command()(record)
+app.command()(submit)
 
 
 @app.callback()

@@ -278,6 +278,24 @@ class HubSplit:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """The file that a benchmark's server wants, an entry a question.
+
+    kind:   a JSON list of objects, or an Excel sheet.
+    entry:  a question and its answer's text as the server wants them.
+    key, answer: the entry's fields that hold the question's id and the answer.
+    blanks: entries, by data root, of all the ids that the server wants in its order, unanswered;
+            None where it wants those asked.
+    """
+
+    kind: Literal["list", "sheet"]
+    entry: Callable[[Sample, str], Mapping[str, int | str]]
+    key: str
+    answer: str
+    blanks: Callable[[Path], Iterator[Mapping[str, int | str]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A benchmark: where its questions are, how they are asked and how answers are marked.
 
@@ -290,6 +308,7 @@ class Task:
     expected:  metrics that a complete copy of the data has; absent ones make it partial.
     prepare:   what only all answers to be marked give together (the words of all captions by one
                process, how rare a word is among them): the same pairs, samples with facts added.
+    upload:    the file that its server wants; None where there is no server.
     """
 
     name: str
@@ -305,6 +324,7 @@ class Task:
     expected: tuple[str, ...] = ()
     hub: tuple[HubSplit, ...] = ()
     prepare: Callable[[Sequence[Answered]], Sequence[Answered]] | None = None
+    upload: Upload | None = None
 
     def __post_init__(self) -> None:
         if self.primary not in self.variants:

@@ -13,7 +13,7 @@ from functools import partial
 from lvlm_eval.data import Row
 from lvlm_eval.data_hub import HubTable
 from lvlm_eval.families.anls import anls_scorers
-from lvlm_eval.families.documents import Documents
+from lvlm_eval.families.documents import UPLOAD, Documents
 from lvlm_eval.families.splits import Source, first_there
 from lvlm_eval.schema import JSON, Decoding, Task
 
@@ -61,5 +61,6 @@ TASK = Task(
     licence="terms of the Robust Reading Competition, challenge 17; pages of UCSF's library",
     shown=tuple(f"question_types/{kind}" for kind in KINDS),
     expected=("anls",),
+    upload=UPLOAD,
 )
 SPLITS = {name: replace(TASK, name=name, samples=read) for name, read in SAMPLES.items()}

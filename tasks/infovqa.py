@@ -13,7 +13,7 @@ from functools import partial
 from lvlm_eval.data import Row
 from lvlm_eval.data_hub import HubTable
 from lvlm_eval.families.anls import BY_TYPE, anls_scorers
-from lvlm_eval.families.documents import Documents
+from lvlm_eval.families.documents import UPLOAD, Documents
 from lvlm_eval.families.splits import Source, first_there
 from lvlm_eval.schema import JSON, Decoding, Task
 
@@ -67,5 +67,6 @@ TASK = Task(
     licence="terms of the Robust Reading Competition, challenge 17; pictures from the web",
     shown=tuple(f"answer_types/{kind}" for kind in ANSWER_TYPES),
     expected=("anls", *(f"answer_types/{kind}" for kind in ANSWER_TYPES)),
+    upload=UPLOAD,
 )
 SPLITS = {name: replace(TASK, name=name, samples=read) for name, read in SAMPLES.items()}

@@ -58,11 +58,13 @@ LAYERS = (
         "pulse",
         "questions",
         "server_figures",
+        "sheet",
         "similarity",
         "stats",
         "store",
         "task_store",
         "team",
+        "uploads",
         "weights_digest",
     },
     {
@@ -181,7 +183,7 @@ def test_the_public_names_are_all_there_and_listed() -> None:
 
 HELP = (
     (), ("run",), ("score",), ("report",), ("certify",), ("explain",), ("ls",), ("fetch",),
-    ("chat",), ("convert",), ("record",), ("compare",), ("check",), ("export",),
+    ("chat",), ("convert",), ("record",), ("submit",), ("compare",), ("check",), ("export",),
     ("doctor",), ("doctor", "parity"), ("doctor", "batch"), ("doctor", "determinism"),
 )  # fmt: skip
 

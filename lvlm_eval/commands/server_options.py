@@ -7,10 +7,26 @@ from typing import Annotated
 
 import typer
 
-from lvlm_eval.commands.options import AsJson, Plugins, Results
+from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, cache_folder
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A folder or start of a run id.")]
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="As the run calls it.")]
+
+
+def submit(
+    run: RunName,
+    task: TaskName,
+    output: Annotated[Path, typer.Option("--output", "-o", help="FILE to be made.")],
+    data: Data = None,
+    results: Results = Path("results"),
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the file that a benchmark's server wants for a run's answers."""
+    from lvlm_eval.commands import submit as command
+
+    source = command.Source(run, task, data, results, cache_folder())
+    command.submit(source, output, tuple(plugin or ()), as_json=as_json)
 
 
 def record(

@@ -11,7 +11,7 @@ from lvlm_eval.data_hub import read_hub
 from lvlm_eval.errors import DataError
 from lvlm_eval.families.splits import Source
 from lvlm_eval.prompts import SHORT_ANSWER
-from lvlm_eval.schema import JSON, Image, Prompt, Sample
+from lvlm_eval.schema import JSON, Image, Prompt, Sample, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,14 @@ class Documents:
                 cluster=Path(place).stem,
                 origin=row.origin,
             )
+
+
+def _entry(sample: Sample, text: str) -> Mapping[str, int | str]:
+    return {"questionId": int(sample.question_id), "answer": text}
+
+
+# What the RRC's server takes: https://rrc.cvc.uab.es/?ch=17&com=tasks
+UPLOAD = Upload("list", _entry, "questionId", "answer")
 
 
 def _answers(row: Row) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from lvlm_eval import facts
 from lvlm_eval.answers.letters import Options
 from lvlm_eval.data import unique
 from lvlm_eval.data_hub import HubTable, read_hub
@@ -22,7 +23,7 @@ from lvlm_eval.families.choice import listed, offered
 from lvlm_eval.families.circular import ABBREVIATIONS, PRIMARY, VANILLA, VARIANTS, base_of
 from lvlm_eval.families.counting import ACCURACY
 from lvlm_eval.families.splits import Source, first_there
-from lvlm_eval.schema import Decoding, Image, Prompt, Sample, Task
+from lvlm_eval.schema import Decoding, Image, Prompt, Sample, Task, Upload
 
 # What pandas, by which the scripts read the table, takes for an empty cell.
 _EMPTY = frozenset(
@@ -95,7 +96,16 @@ def _task(collection: Collection, name: str, read: Callable[[Path], Iterator[Sam
         licence="Apache-2.0",
         shown=(VANILLA, *SHOWN),
         expected=(ACCURACY, VANILLA),
+        upload=Upload("sheet", _entry, "index", "prediction"),
     )
+
+
+def _entry(sample: Sample, text: str) -> Mapping[str, int | str]:
+    """A row of the server's sheet, one a circular pass; the question with its hint, if any."""
+    options = facts.options(sample)
+    question = sample.prompt.text.partition("\nA. ")[0]
+    letters = {letter: options.get(letter, "") for letter in _LETTERS}
+    return {"index": int(sample.question_id), "question": question, **letters, "prediction": text}
 
 
 def _read(collection: Collection, source: Source, root: Path) -> Iterator[Sample]:

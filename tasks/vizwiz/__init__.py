@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from lvlm_eval.answers.phrases import eval_ai_answer
 from lvlm_eval.families.short_answer import (
     by_m4c,
     mean_scorer,
@@ -24,7 +25,7 @@ from lvlm_eval.families.short_answer import (
     vqa_figures,
 )
 from lvlm_eval.families.splits import first_there
-from lvlm_eval.schema import JSON, Decoding, Record, Task
+from lvlm_eval.schema import JSON, Decoding, Record, Sample, Task, Upload
 
 from .files import HUB, SOURCES, samples_test, samples_val
 
@@ -41,6 +42,11 @@ def official(records: Sequence[Record]) -> dict[str, JSON]:
         {"image": r.sample.question_id, "answer": r.score.answer or ""} for r in records
     ]
     return {**challenge(records), "submitted": uploaded}
+
+
+def entry(sample: Sample, text: str) -> Mapping[str, int | str]:
+    """As LLaVA uploads: the answer after EvalAI's processor."""
+    return {"image": sample.question_id, "answer": eval_ai_answer(text)}
 
 
 SAMPLES = {"vizwiz_val": samples_val, "vizwiz_test": samples_test}
@@ -85,6 +91,7 @@ TASK = Task(
     licence="CC BY 4.0",
     shown=TYPES,
     expected=("accuracy", *TYPES),
+    upload=Upload("list", entry, "image", "answer"),
 )
 SPLITS: Mapping[str, Task] = {
     "vizwiz_val": replace(TASK, name="vizwiz_val", title="VizWiz-VQA val", samples=samples_val),

@@ -27,6 +27,7 @@ from lvlm_eval.families.splits import first_there
 from lvlm_eval.schema import JSON, Decoding, Record, Sample, Task
 
 from .files import HUB, TESTDEV, VAL, read_testdev, read_val
+from .upload import UPLOAD
 
 AXES = {"answer_type": "perAnswerType", "question_type": "perQuestionType"}
 ANSWER_TYPES = ("answer_type/yes/no", "answer_type/number", "answer_type/other")
@@ -91,6 +92,7 @@ TASK = Task(
     licence="CC BY 4.0 (annotations); images of COCO under Flickr's terms",
     shown=ANSWER_TYPES,
     expected=("accuracy", *ANSWER_TYPES),
+    upload=UPLOAD,
 )
 SPLITS: Mapping[str, Task] = {
     "vqav2_val": replace(
