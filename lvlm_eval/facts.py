@@ -14,10 +14,9 @@ from lvlm_eval.schema import Sample
 def texts(sample: Sample, fact: str) -> list[str]:
     """The fact as a list of texts."""
     value = sample.facts[fact]
-    assert isinstance(value, Sequence) and not isinstance(value, str), f"{fact}: {value!r}"
-    found = [text for text in value if isinstance(text, str)]
-    assert len(found) == len(value), f"{fact}: {value!r}"
-    return found
+    assert isinstance(value, (list, tuple)), f"{fact}: {value!r}"
+    assert set(map(type, value)) <= {str}, f"{fact}: {value!r}"
+    return list(value)
 
 
 def text(sample: Sample, fact: str) -> str | None:

@@ -59,6 +59,7 @@ def normalise_words(text: str, contractions: Mapping[str, str] | None = None) ->
     return " ".join(spelt.get(word, word) for word in words if word not in _ARTICLES)
 
 
+@lru_cache(maxsize=MEMORY)
 def one_line(text: str) -> str:
     """Newlines and tabs as spaces, then stripped: what every copy of the evaluator does first."""
     return text.replace("\n", " ").replace("\t", " ").strip()
