@@ -31,7 +31,7 @@ MAX_BYTES = 4 << 30  # of all files unpacked: far beyond any run, near enough to
 MAX_MANIFEST = 4 << 20
 _FOLDER = r"(?!\.)[\w.@+-]+"
 _NAMES = re.compile(
-    rf"run\.json|{_FOLDER}/(task|summary|cost|server)\.json"
+    rf"run\.json|{_FOLDER}/(task|summary|cost|server|decision)\.json"
     rf"|{_FOLDER}/scores\.jsonl|{_FOLDER}/responses(\.[\w.@+-]+)?\.jsonl"
 )
 # What the standard library's reader raises on bytes that are no zip, or no longer one.

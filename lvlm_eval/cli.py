@@ -19,6 +19,7 @@ import typer
 
 from lvlm_eval.commands import gate_options
 from lvlm_eval.commands.doctor_options import doctor
+from lvlm_eval.commands.gate_options import Log, Margin, UntilDecided
 from lvlm_eval.commands.launch_options import LocalRank, Nproc, Parallel
 from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, Tasks, cache_folder
 from lvlm_eval.commands.server_options import record, submit
@@ -74,6 +75,9 @@ def run(
     nproc: Nproc = None,
     local_rank: LocalRank = None,
     log_samples: Annotated[bool, typer.Option(hidden=True)] = True,
+    until_decided: UntilDecided = None,
+    margin: Margin = None,
+    log: Log = None,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -102,6 +106,9 @@ def run(
         max_unparsed=max_unparsed,
         retry_failed=retry_failed,
         plugins=tuple(plugin or ()),
+        until_decided=until_decided,
+        margin=margin,
+        log=tuple(log or ()),
     )
     launch = Launch(context.obj, os.environ, parallel, nproc)
     command.run(arguments, launch, dry_run=dry_run, as_json=as_json)

@@ -24,6 +24,7 @@ from lvlm_eval.placement import Place
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
 from lvlm_eval.run import ask, check_answers, mark, pending, retries
 from lvlm_eval.schema import JSON, Decoding, Mode, Response, Run, Sample, Summary, Task
+from lvlm_eval.sequential import UntilDecided
 from lvlm_eval.store import RunStore
 
 Progress = Callable[[str, int, int], None]  # what is going on, how much is done, of how much
@@ -48,6 +49,7 @@ class Plan:
     overrides: fields of Decoding that replace the tasks' own.
     max_failures, max_unparsed: shares above which the command fails.
     place: of this process among several, see replicas.py.
+    until: a baseline; tasks are asked no longer than it takes to tell who is better.
     """
 
     candidates: tuple[Candidate, ...]
@@ -64,6 +66,7 @@ class Plan:
     retry_failed: bool = False
     plugin_files: tuple[Path, ...] = ()
     place: Place | None = None
+    until: UntilDecided | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -115,8 +118,10 @@ def finish(stores: Sequence[RunStore], questions: Sequence[Questions], plan: Pla
 
 def _wanted(store: RunStore, questions: Questions, plan: Plan) -> list[Sample]:
     """The questions that the plan asks for, and those answered before: a lower limit than an
-    earlier command's takes nothing away."""
-    chosen = {sample.question_id for sample in choose(questions.samples, plan.limit)}
+    earlier command's takes nothing away. Until a decision, those that were asked for it."""
+    chosen: set[str] = set()
+    if plan.until is None:
+        chosen = {sample.question_id for sample in choose(questions.samples, plan.limit)}
     known = chosen | store.task(questions.label).attempts().keys()
     return [sample for sample in questions.samples if sample.question_id in known]
 
@@ -244,10 +249,12 @@ def _ask_all(
                 done += count
                 progress(what, done, total)
 
-            task_store = store.task(q.label)
+            task_store, asked = store.task(q.label), model
+            if plan.until is not None:
+                asked, wanted = plan.until.begin(model, q, store, wanted)
             again, decoding = retries(wanted, task_store), decoding_of(q, plan)
             with task_store.writer() as writer:
-                cost = ask(model, q, wanted, writer, decoding=decoding, progress=advance)
+                cost = ask(asked, q, wanted, writer, decoding=decoding, progress=advance)
             task_store.add_cost(replace(cost, retries=again))
 
 

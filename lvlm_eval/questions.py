@@ -82,10 +82,15 @@ def choose(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
     sizes: dict[str, int] = {}
     for sample in samples:
         sizes[sample.cluster] = sizes.get(sample.cluster, 0) + 1
-    order = sorted(sizes, key=_seeded)
+    order = sorted(sizes, key=seeded)
     reached = itertools.accumulate((sizes[cluster] for cluster in order), initial=0)
     chosen = {cluster for cluster, before in zip(order, reached, strict=False) if before < limit}
     return [sample for sample in samples if sample.cluster in chosen]
+
+
+def in_seeded_order(samples: Sequence[Sample]) -> list[Sample]:
+    """Cluster after cluster in the order in which a growing limit takes them in."""
+    return sorted(samples, key=lambda sample: seeded(sample.cluster))
 
 
 def in_mode(samples: Sequence[Sample], mode: Mode) -> list[Sample]:
@@ -98,7 +103,7 @@ def in_mode(samples: Sequence[Sample], mode: Mode) -> list[Sample]:
     if mode == "blind":
         return [replace(s, prompt=s.prompt.map_images(lambda _: None)) for s in samples]
     images = {s.cluster: s.prompt.images for s in samples if s.prompt.images}
-    order = sorted(images, key=_seeded)
+    order = sorted(images, key=seeded)
     if len(order) < 2:
         raise DataError("mode mismatched needs at least two images to exchange")
     donor = dict(zip(order, [*order[1:], order[0]], strict=True))
@@ -112,7 +117,8 @@ def in_mode(samples: Sequence[Sample], mode: Mode) -> list[Sample]:
     return [exchanged(sample) for sample in samples]
 
 
-def _seeded(cluster: str) -> bytes:
+def seeded(cluster: str) -> bytes:
+    """A cluster's place in the seeded order: the same in every process."""
     return hashlib.sha256(f"{ORDER_SEED}/{cluster}".encode()).digest()
 
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from lvlm_eval.comparison import TaskComparison
 from lvlm_eval.regression import Gate, TaskVerdict
 from lvlm_eval.schema import JSON, Cell, Table
+from lvlm_eval.sequential import Decision
 from lvlm_eval.stats import holm
 from lvlm_eval.tables import figure, markdown
 
@@ -53,6 +54,35 @@ def gate_table(gate: Gate) -> Table:
     title = f"{'passed' if gate.passed else 'FAILED'}: {gate.candidate} against {gate.baseline}"
     table = _table(title, [one.comparison for one in gate.tasks], cells)
     return replace(table, notes=("p: adjusted for the number of tasks (Holm)", *table.notes))
+
+
+def decision_table(decisions: Mapping[str, Decision]) -> Table:
+    """What --until-decided found: differences in right answers, in percent, and verdicts."""
+    cells = {
+        (label, column): cell
+        for label, one in decisions.items()
+        for column, cell in {
+            "difference": Cell(_percent(one.difference), text=_ends(one)),
+            "asked": Cell(one.questions, text=f"{one.questions} of {one.total}"),
+            "clusters": Cell(one.clusters, text=str(one.clusters)),
+            "margin": Cell(100 * one.margin),
+            "verdict": Cell(None, text=one.verdict),
+        }.items()
+    }
+    (baseline,) = {one.baseline for one in decisions.values()}
+    notes = ("intervals hold at any time: asking stopped as soon as they told",)
+    title = f"right answers against {baseline}, in percent"
+    return Table(title, tuple(decisions), _columns(cells), cells, notes, corner="task")
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _ends(one: Decision) -> str:
+    low, high = _percent(one.low), _percent(one.high)
+    ends = "" if low is None else f" [{signed(low)}, {signed(high)}]"
+    return signed(_percent(one.difference)) + ends
 
 
 def gate_markdown(gate: Gate) -> str:

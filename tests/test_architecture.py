@@ -76,7 +76,9 @@ LAYERS = (
         "regression",
         "reporting",
         "run",
+        "sequential",
         "tables",
+        "trackers",
         "verdicts",
     },
     {

@@ -10,7 +10,10 @@ from lvlm_eval.errors import UsageError
 from lvlm_eval.evaluation import DEMO, Candidate, Plan
 from lvlm_eval.model_spec import parse_model
 from lvlm_eval.plugins import select_tasks
+from lvlm_eval.regression import EVERY_TASK, Policy
 from lvlm_eval.schema import JSON, Mode
+from lvlm_eval.sequential import UntilDecided
+from lvlm_eval.store import find_run
 
 KEYS = ("models", "tasks", "data", "limit", "options", "max_new_tokens", "temperature", "seed")
 MODES: Mapping[str, Mode] = {"normal": "normal", "blind": "blind", "mismatched": "mismatched"}
@@ -36,6 +39,9 @@ class RunArguments:
     max_unparsed: float | None
     retry_failed: bool
     plugins: tuple[Path, ...]
+    until_decided: str | None = None
+    margin: str | None = None
+    log: tuple[str, ...] = ()
 
 
 def plan(arguments: RunArguments) -> Plan:
@@ -50,9 +56,10 @@ def plan(arguments: RunArguments) -> Plan:
         raise UsageError("no tasks given: --tasks LIST; `lvlm-eval ls tasks` shows what there is")
     if arguments.name is not None:
         candidates = _named(candidates, arguments.name)
+    tasks = tuple(select_tasks(arguments.tasks, arguments.plugins))
     return Plan(
         candidates=candidates,
-        tasks=tuple(select_tasks(arguments.tasks, arguments.plugins)),
+        tasks=tasks,
         data=None if arguments.data in (None, DEMO) else Path(arguments.data),
         demo=arguments.data == DEMO,
         results=arguments.results,
@@ -64,7 +71,28 @@ def plan(arguments: RunArguments) -> Plan:
         max_unparsed=arguments.max_unparsed,
         retry_failed=arguments.retry_failed,
         plugin_files=arguments.plugins,
+        until=_until(arguments, len(tasks)),
     )
+
+
+def _until(arguments: RunArguments, tasks: int) -> UntilDecided | None:
+    """The baseline of --until-decided, and how much may be lost against it."""
+    if arguments.until_decided is None:
+        if arguments.margin is not None:
+            raise UsageError("--margin is of --until-decided BASELINE, which is not given")
+        return None
+    policy = Policy(margins=margins_of(arguments.margin))
+    return UntilDecided(find_run(arguments.until_decided, arguments.results), policy, tasks)
+
+
+def margins_of(text: str | None) -> Mapping[str, str]:
+    """Margins by task: one for all (`0.5` or `1%`), or a YAML file of `task: margin`."""
+    if text is None:
+        return {}
+    file = Path(text)
+    if file.suffix not in (".yaml", ".yml"):
+        return {EVERY_TASK: text}
+    return {task: str(margin) for task, margin in _yaml(file, "--margin", "task: margin").items()}
 
 
 def mode_of(text: str) -> Mode:
@@ -122,17 +150,23 @@ def _entry(entry: object, file: Path, arguments: RunArguments) -> Candidate:
 
 
 def _read(file: Path) -> dict[str, JSON]:
+    content = _yaml(file, "--config", "`models`, `tasks` and `data`")
+    unknown = sorted(set(content) - set(KEYS))
+    if unknown:
+        raise UsageError(f"{file}: unknown {', '.join(unknown)}; there are {', '.join(KEYS)}")
+    return content
+
+
+def _yaml(file: Path, option: str, content_wanted: str) -> dict[str, JSON]:
+    """The mapping that the option's file holds."""
     import yaml
 
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"--config {file}: no such file") from None
+        raise UsageError(f"{option} {file}: no such file") from None
     except yaml.YAMLError as error:
         raise UsageError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{file}: must hold `models`, `tasks` and `data`")
-    unknown = sorted(set(content) - set(KEYS))
-    if unknown:
-        raise UsageError(f"{file}: unknown {', '.join(unknown)}; there are {', '.join(KEYS)}")
-    return content
+        raise UsageError(f"{file}: must hold {content_wanted}")
+    return {str(key): value for key, value in content.items()}

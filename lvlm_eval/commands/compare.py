@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import typer
 from lvlm_eval.commands.output import show, show_json
 from lvlm_eval.comparison import Finishes, compare_runs
 from lvlm_eval.durable import write_lines, write_text
-from lvlm_eval.errors import NotComparable, UsageError
+from lvlm_eval.errors import NotComparable
 from lvlm_eval.plugins import finish_of
-from lvlm_eval.regression import EVERY_TASK, Policy, check, name_of
+from lvlm_eval.regression import Policy, check, name_of
 from lvlm_eval.store import find_run
 from lvlm_eval.verdicts import (
     comparison_json,
@@ -95,26 +95,6 @@ def run_check(
         show(gate_table(gate))
     if not gate.passed:
         raise typer.Exit(1)
-
-
-def margins_of(text: str | None) -> Mapping[str, str]:
-    """Margins by task: one for all (`0.5` or `1%`), or a YAML file of `task: margin`."""
-    if text is None:
-        return {}
-    file = Path(text)
-    if file.suffix not in (".yaml", ".yml"):
-        return {EVERY_TASK: text}
-    import yaml
-
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"--margin {file}: no such file") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{file}: must hold `task: margin` lines; `default` is for all others")
-    return {str(task): str(margin) for task, margin in content.items()}
 
 
 def _finishes(plugins: Sequence[Path]) -> Finishes:

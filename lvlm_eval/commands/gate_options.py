@@ -1,4 +1,4 @@
-"""The options of `lvlm-eval compare`, `check` and `export`."""
+"""The options of `lvlm-eval compare`, `check` and `export`, and what `run` shares of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import typer
 from lvlm_eval.commands.options import AsJson, Plugins, Results
 
 Allow = Annotated[list[str] | None, typer.Option(help="FIELD in which the runs may differ.")]
+Margin = Annotated[str | None, typer.Option(help="0.5, 1% or a YAML of task: margin.")]
+UntilDecided = Annotated[
+    str | None, typer.Option(help="RUN: stop a task when it is known whether it got worse.")
+]
+Log = Annotated[list[str] | None, typer.Option("--log", help="tensorboard:DIR or wandb:PROJECT.")]
 
 
 def compare(
@@ -33,7 +38,7 @@ def check(
     baseline: Annotated[str, typer.Option(help="RUN that the candidate may not fall behind.")],
     tasks: Annotated[str, typer.Option(help="Of the baseline's, commas between; all.")] = "",
     alpha: Annotated[float, typer.Option(help="Chance that equals fail, over all tasks.")] = 0.05,
-    margin: Annotated[str | None, typer.Option(help="0.5, 1% or a YAML of task: margin.")] = None,
+    margin: Margin = None,
     strict: Annotated[bool, typer.Option(help="What is undecided fails as well.")] = False,
     allow: Allow = None,
     max_failures: Annotated[float, typer.Option(help="Share of questions.")] = 0.005,
@@ -45,12 +50,13 @@ def check(
 ) -> None:
     """Regression gate: exit code 1 if the candidate is worse than the baseline on a task."""
     from lvlm_eval.commands import compare as command
+    from lvlm_eval.commands.arguments import margins_of
     from lvlm_eval.regression import Policy
 
     policy = Policy(
         alpha=alpha,
         strict=strict,
-        margins=command.margins_of(margin),
+        margins=margins_of(margin),
         tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
         allowed=tuple(allow or ()),
         max_failures=max_failures,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import typer
@@ -12,21 +12,31 @@ from lvlm_eval.commands.arguments import RunArguments, plan
 from lvlm_eval.commands.launched import Launch, start_here, take_place, together
 from lvlm_eval.commands.output import show, show_json
 from lvlm_eval.commands.progress import Bar
-from lvlm_eval.errors import Incomplete
-from lvlm_eval.evaluation import Plan, allowed, evaluate, prepare
+from lvlm_eval.durable import write_json
+from lvlm_eval.errors import Incomplete, UsageError
+from lvlm_eval.evaluation import Plan, allowed, evaluate, label_of, prepare
 from lvlm_eval.model_spec import option_names
 from lvlm_eval.placement import Placement, Rank
 from lvlm_eval.replicas import evaluate_together, never_asked
 from lvlm_eval.reporting.breakdowns import run_table
 from lvlm_eval.schema import JSON
+from lvlm_eval.sequential import Decision
 from lvlm_eval.store import RunStore
+from lvlm_eval.trackers import Tracker, open_tracker
+from lvlm_eval.verdicts import decision_table
 
 
 def run(arguments: RunArguments, launch: Launch, *, dry_run: bool, as_json: bool) -> None:
-    """Evaluate what the arguments ask for; TooFewAnswers after the tables are printed."""
+    """Evaluate what the arguments ask for; TooFewAnswers after the tables are printed.
+
+    Exit code 1 where --until-decided found a candidate worse than its baseline.
+    """
+    trackers = [open_tracker(target) for target in arguments.log]
     rank = launch.rank
+    if arguments.until_decided and (rank is not None or launch.placement(0).processes > 1):
+        raise UsageError("--until-decided asks in one process: what comes next hangs on answers")
     if rank is not None:
-        _run_together(arguments, launch, rank, dry_run=dry_run, as_json=as_json)
+        _run_together(arguments, launch, rank, trackers, dry_run=dry_run, as_json=as_json)
         return
     planned, placement = plan(arguments), launch.placement(0)
     with Bar() as bar:
@@ -37,7 +47,7 @@ def run(arguments: RunArguments, launch: Launch, *, dry_run: bool, as_json: bool
             _start(planned, launch, placement)
             return
         stores = evaluate(planned, bar)
-    _conclude(stores, planned, as_json=as_json)
+    _conclude(stores, planned, trackers, as_json=as_json)
 
 
 def _start(planned: Plan, launch: Launch, placement: Placement) -> None:
@@ -53,7 +63,13 @@ def _start(planned: Plan, launch: Launch, placement: Placement) -> None:
 
 
 def _run_together(
-    arguments: RunArguments, launch: Launch, rank: Rank, *, dry_run: bool, as_json: bool
+    arguments: RunArguments,
+    launch: Launch,
+    rank: Rank,
+    trackers: Sequence[Tracker],
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """The same in each of a launcher's processes; only rank 0 prints."""
     with together(launch, rank) as team, Bar() as bar:
@@ -66,7 +82,7 @@ def _run_together(
             return
         stores = evaluate_together(planned, team, bar)
         if place.first:
-            _conclude(stores, planned, as_json=as_json)
+            _conclude(stores, planned, trackers, as_json=as_json)
 
 
 def _devices(planned: Plan) -> set[str]:
@@ -79,18 +95,39 @@ def _devices(planned: Plan) -> set[str]:
     }
 
 
-def _conclude(stores: Sequence[RunStore], planned: Plan, *, as_json: bool) -> None:
+def _conclude(
+    stores: Sequence[RunStore], planned: Plan, trackers: Sequence[Tracker], *, as_json: bool
+) -> None:
+    for track in trackers:
+        for store in stores:
+            track(store)
+    decided = [(store, decisions(store, planned)) for store in stores]
     if as_json:
-        show_json({"runs": [_as_json(store) for store in stores]})
+        show_json({"runs": [_as_json(store, found) for store, found in decided]})
     else:
-        _show(stores)
+        _show(decided)
     allowed(stores, planned)
+    if any(one.verdict == "worse" for _, found in decided for one in found.values()):
+        raise typer.Exit(1)
 
 
-def _show(stores: Sequence[RunStore]) -> None:
-    for store in stores:
+def decisions(store: RunStore, planned: Plan) -> dict[str, Decision]:
+    """What --until-decided found, by task, also written beside the task's summary."""
+    if planned.until is None:
+        return {}
+    labels = [label_of(task, planned.demo) for task in planned.tasks]
+    found = {label: planned.until.conclude(store, label) for label in labels}
+    for label, decision in found.items():
+        write_json(store.task(label).folder / "decision.json", asdict(decision))
+    return found
+
+
+def _show(decided: Sequence[tuple[RunStore, Mapping[str, Decision]]]) -> None:
+    for store, found in decided:
         show(run_table(store))
-    for store in stores:
+        if found:
+            show(decision_table(found))
+    for store, _ in decided:
         typer.echo(f"{store.run.model} ({store.run.mode}): {store.folder}")
 
 
@@ -102,7 +139,7 @@ def _show_plan(planned: Plan, bar: Bar) -> None:
         typer.echo(f"{q.label}: {len(q.samples)} questions")
 
 
-def _as_json(store: RunStore) -> dict[str, JSON]:
+def _as_json(store: RunStore, found: Mapping[str, Decision]) -> dict[str, JSON]:
     labels = [task.label for task in store.tasks()]
     summaries = {label: store.task(label).summary() for label in labels}
     return {
@@ -111,4 +148,5 @@ def _as_json(store: RunStore) -> dict[str, JSON]:
         "folder": str(store.folder),
         "run_id": store.run_id,
         "tasks": {label: asdict(s) for label, s in summaries.items() if s is not None},
+        "decisions": {label: asdict(decision) for label, decision in found.items()},
     }

@@ -20,16 +20,20 @@ from lvlm_eval.stats.resampling import (
     caveats,
     scaled,
 )
+from lvlm_eval.stats.sequence import Bets, confidence_sequence, log_capital
 
 __all__ = [
     "FEW_CLUSTERS",
     "LEVEL",
     "REPLICATES",
+    "Bets",
     "Difference",
     "ToMetrics",
     "bootstrap",
     "caveats",
+    "confidence_sequence",
     "holm",
+    "log_capital",
     "mcnemar",
     "paired_difference",
     "paired_differences",
