@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lvlm_eval.data import inside, read_text
 from lvlm_eval.errors import DataError
+from lvlm_eval.judging import Judge, Replay, judged
 from lvlm_eval.predictions import join_predictions
 from lvlm_eval.schema import JSON, Record, Response, Sample, Scorer, Task
 
@@ -78,7 +79,7 @@ def certify_folder(folder: Path, task: Task) -> dict[str, JSON]:
         samples = list(task.samples(root))
     joined = join_predictions(folder / "predictions.jsonl", samples)
     responses = {one.response.question_id: one.response for one in joined}
-    samples = _prepared(task, samples, responses)
+    samples = _prepared(task, samples, responses, Replay(folder / "predictions.jsonl", "recorded"))
     # what has no line goes by the id that a line would have had
     written = {s.question_id: s.aliases[0] for s in samples if s.aliases}
     written |= {one.response.question_id: one.written_id for one in joined}
@@ -145,10 +146,13 @@ def write_data(annotations: Mapping[str, JSON], folder: Path) -> None:
 
 
 def _prepared(
-    task: Task, samples: Sequence[Sample], responses: Mapping[str, Response]
+    task: Task, samples: Sequence[Sample], responses: Mapping[str, Response], judge: Judge
 ) -> list[Sample]:
-    """The samples, those with an answer as the task's scorers want them."""
+    """The samples, those with an answer as the task's scorers want them: judged, prepared."""
     pairs = [(s, responses[s.question_id]) for s in samples if s.question_id in responses]
+    if task.judge:
+        verdicts = {verdict.question_id: verdict for verdict in judge.verdicts(task, pairs)}
+        pairs = judged(pairs, verdicts)
     ready = {sample.question_id: sample for sample, _ in task.prepared(pairs)}
     return [ready.get(sample.question_id, sample) for sample in samples]
 

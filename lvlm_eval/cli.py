@@ -21,7 +21,7 @@ from lvlm_eval.commands import gate_options
 from lvlm_eval.commands.doctor_options import doctor
 from lvlm_eval.commands.gate_options import Log, Margin, UntilDecided
 from lvlm_eval.commands.launch_options import LocalRank, Nproc, Parallel
-from lvlm_eval.commands.options import AsJson, Data, Plugins, Results, Tasks, cache_folder
+from lvlm_eval.commands.options import AsJson, Data, Judge, Plugins, Results, Tasks, cache_folder
 from lvlm_eval.commands.server_options import record, submit
 from lvlm_eval.errors import EvalError, UsageError
 
@@ -78,6 +78,7 @@ def run(
     until_decided: UntilDecided = None,
     margin: Margin = None,
     log: Log = None,
+    judge: Judge = None,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -109,6 +110,7 @@ def run(
         until_decided=until_decided,
         margin=margin,
         log=tuple(log or ()),
+        judge=judge,
     )
     launch = Launch(context.obj, os.environ, parallel, nproc)
     command.run(arguments, launch, dry_run=dry_run, as_json=as_json)
@@ -123,6 +125,7 @@ def score(
     results: Results = Path("results"),
     name: Annotated[str | None, typer.Option(help="The model's name in tables.")] = None,
     max_failures: Annotated[float, typer.Option(help="Share of questions.")] = 0.005,
+    judge: Judge = None,
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -131,10 +134,12 @@ def score(
 
     files = tuple(plugin or ())
     if run is not None and predictions is None:
-        command.score_run(run, results, data, cache_folder(), files, as_json=as_json)
+        given = command.Given(data, cache_folder(), files, judge)
+        command.score_run(run, results, given, as_json=as_json)
     elif task is not None and predictions is not None and run is None:
-        source = command.Source(task, predictions, data, name, max_failures)
-        command.score_predictions(source, results, cache_folder(), files, as_json=as_json)
+        source = command.Source(task, predictions, name, max_failures)
+        given = command.Given(data, cache_folder(), files, judge)
+        command.score_predictions(source, results, given, as_json=as_json)
     else:
         raise UsageError("give either RUN, or --task T --data DIR --predictions FILE")
 

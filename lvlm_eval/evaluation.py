@@ -19,10 +19,11 @@ from lvlm_eval.abilities import Sized
 from lvlm_eval.errors import MissingData, UsageError
 from lvlm_eval.hub_cache import revision_of
 from lvlm_eval.images import DigestCache
+from lvlm_eval.judging import Judge, demand_judge
 from lvlm_eval.model_spec import ModelSpec, load_model
 from lvlm_eval.placement import Place
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
-from lvlm_eval.run import ask, check_answers, mark, pending, retries
+from lvlm_eval.run import ask, check_answers, check_verdicts, mark, pending, retries, untraced
 from lvlm_eval.schema import JSON, Decoding, Mode, Response, Run, Sample, Summary, Task
 from lvlm_eval.sequential import UntilDecided
 from lvlm_eval.store import RunStore
@@ -47,6 +48,7 @@ class Plan:
     data: the data root; None with `demo`.
     options: adapter options given for all models, e.g. dtype.
     overrides: fields of Decoding that replace the tasks' own.
+    judge: who marks the answers to judged tasks.
     max_failures, max_unparsed: shares above which the command fails.
     place: of this process among several, see replicas.py.
     until: a baseline; tasks are asked no longer than it takes to tell who is better.
@@ -67,6 +69,7 @@ class Plan:
     plugin_files: tuple[Path, ...] = ()
     place: Place | None = None
     until: UntilDecided | None = None
+    judge: Judge | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -113,6 +116,7 @@ def finish(stores: Sequence[RunStore], questions: Sequence[Questions], plan: Pla
     """Marks and summarises all that was answered."""
     for store in stores:
         for q in questions:
+            judge_answers(store, q, plan.judge)
             summarise(store, q, _wanted(store, q, plan))
 
 
@@ -128,23 +132,39 @@ def _wanted(store: RunStore, questions: Questions, plan: Plan) -> list[Sample]:
 
 def prepare(plan: Plan, progress: Progress) -> tuple[list[Run], list[Questions]]:
     """What is to be asked of which model, all input checked; writes nothing."""
+    demand_judge(plan.tasks, plan.judge)
     runs = [_describe(candidate, plan) for candidate in plan.candidates]
     return runs, [_checked(task, plan, progress) for task in plan.tasks]
 
 
 def allowed(stores: Sequence[RunStore], plan: Plan) -> None:
     """Raises TooFewAnswers if too many questions of a task have no valid answer."""
-    labels = [label_of(task, plan.demo) for task in plan.tasks]
     for store in stores:
-        for label in labels:
-            summary = store.task(label).summary()
+        for task in plan.tasks:
+            summary = store.task(label_of(task, plan.demo)).summary()
             assert summary is not None
             check_answers(summary, plan.max_failures, plan.max_unparsed)
+            if task.judge:
+                check_verdicts(summary, plan.max_failures)
 
 
 def label_of(task: Task, demo: bool) -> str:
     """The task's name; bundled data is marked wherever it appears."""
     return f"{task.name}@{DEMO}" if demo else task.name
+
+
+def judge_answers(store: RunStore, questions: Questions, judge: Judge | None) -> None:
+    """Have the answers to a judged task judged, and keep what was said beside them."""
+    if questions.task.judge is None or judge is None:
+        return
+    task_store = store.task(questions.label)
+    responses = task_store.responses()
+    pairs = [
+        (sample, untraced(responses[sample.question_id]))
+        for sample in questions.samples
+        if sample.question_id in responses and responses[sample.question_id].finish != "error"
+    ]
+    task_store.write_verdicts(judge.verdicts(questions.task, pairs))
 
 
 def summarise(
@@ -159,7 +179,7 @@ def summarise(
     """
     task_store = store.task(questions.label)
     answers = task_store.responses() if responses is None else responses
-    lines, summary = mark(questions, wanted, answers)
+    lines, summary = mark(questions, wanted, answers, task_store.verdicts())
     task_store.write_scores(lines)
     task_store.write_summary(summary)
     return summary
@@ -206,6 +226,7 @@ def _describe(candidate: Candidate, plan: Plan) -> Run:
         weights=settings.get("weights", ""),
         mode=candidate.mode,
         overrides=plan.overrides,
+        judge=plan.judge.name if plan.judge else "",
     )
 
 

@@ -40,7 +40,7 @@ def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
     A line's field after which another question, `<id>/<field>`, is named answers that one:
     A-OKVQA's files have a direct answer and a choice on a line.
     """
-    names = _names(samples)
+    names = names_of(samples)
     known = {sample.question_id: sample for sample in samples}
     parts = {name.rpartition("/")[2] for name in known if "/" in name}
     answered: dict[str, str] = {}
@@ -62,7 +62,7 @@ def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
     return joined
 
 
-def _names(samples: Iterable[Sample]) -> dict[str, list[str]]:
+def names_of(samples: Iterable[Sample]) -> dict[str, list[str]]:
     """Question ids by every name they may go by, several where files repeat an id."""
     names: dict[str, list[str]] = {}
     for sample in samples:

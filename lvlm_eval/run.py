@@ -17,6 +17,7 @@ from lvlm_eval.abilities import Baseline, ReadsAhead
 from lvlm_eval.answers.traces import without_trace
 from lvlm_eval.durable import LineWriter
 from lvlm_eval.errors import TooFewAnswers
+from lvlm_eval.judging import judged
 from lvlm_eval.questions import Questions
 from lvlm_eval.schema import (
     Answered,
@@ -31,6 +32,7 @@ from lvlm_eval.schema import (
     Scorer,
     Summary,
     Tally,
+    Verdict,
 )
 from lvlm_eval.task_store import ScoreLine, TaskStore
 
@@ -100,11 +102,15 @@ def _stalled(model: Model) -> float:
 
 
 def mark(
-    questions: Questions, wanted: Sequence[Sample], responses: Mapping[str, Response]
+    questions: Questions,
+    wanted: Sequence[Sample],
+    responses: Mapping[str, Response],
+    verdicts: Mapping[str, Verdict] | None = None,
 ) -> tuple[list[ScoreLine], Summary]:
     """Score lines in sample order and the summary, from the answers alone.
 
-    Failed and unjudged answers leave the denominator and are counted beside it.
+    Failed and unjudged answers leave the denominator and are counted beside it. verdicts: of a
+    judged task, by question.
     """
     from lvlm_eval.stats import bootstrap
 
@@ -112,8 +118,11 @@ def mark(
     pairs = [(s, responses[s.question_id]) for s in wanted if s.question_id in responses]
     answered = [(s, r) for s, r in pairs if r.finish != "error"]
     traced = {r.question_id for _, r in answered if without_trace(r.text)[1]}
-    bare = [(s, _untraced(r) if r.question_id in traced else r) for s, r in answered]
-    marked = task.prepared([(s, r) for s, r in bare if s.target is not None])
+    bare = [(s, untraced(r) if r.question_id in traced else r) for s, r in answered]
+    marked = [(s, r) for s, r in bare if s.target is not None]
+    if task.judge is not None:
+        marked = judged(marked, verdicts or {})
+    marked = list(task.prepared(marked))
     records = [Record(s, r, _read(task.scorer.score(s, r), r, traced)) for s, r in marked]
     clusters = _by_cluster(records, lambda record: record.sample)
     tallies = [task.scorer.tally(cluster) for cluster in clusters]
@@ -152,7 +161,8 @@ def mark(
     return lines, summary
 
 
-def _untraced(response: Response) -> Response:
+def untraced(response: Response) -> Response:
+    """The response with its answer alone, as scorers and judges get it."""
     return replace(response, text=without_trace(response.text)[0])
 
 
@@ -181,6 +191,16 @@ def check_answers(summary: Summary, max_failures: float, max_unparsed: float | N
         raise TooFewAnswers(
             f"{summary.task}: nothing could be read from {summary.unparsed} of {summary.n} "
             f"answers, more than --max-unparsed {max_unparsed:.1%} allows"
+        )
+
+
+def check_verdicts(summary: Summary, max_failures: float) -> None:
+    """TooFewAnswers if too large a share of a judged task's answers has no verdict."""
+    if summary.unjudged > max_failures * summary.asked:
+        raise TooFewAnswers(
+            f"{summary.task}: {summary.unjudged} of {summary.asked} answers are unjudged, more "
+            f"than --max-failures {max_failures:.1%} allows; `lvlm-eval score RUN --judge` takes "
+            "further replies of the same judge"
         )
 
 

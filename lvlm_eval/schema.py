@@ -236,6 +236,19 @@ Metrics: TypeAlias = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said of one answer: `verdicts.jsonl` of a task's folder.
+
+    answer:  digest of the answer's text, so that another answer is never marked by it.
+    replies: the judge's words as they came, a run each, of successive attempts.
+    """
+
+    question_id: str
+    answer: str
+    replies: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scorer:
     """One way of marking a benchmark.
 
@@ -306,6 +319,7 @@ class Task:
     shown:     metrics that the report prints below the headline, in this order.
     hub:       where the Hub has the same questions; empty where it has not.
     expected:  metrics that a complete copy of the data has; absent ones make it partial.
+    judge:     what a judge is asked about an answer; such a task is marked from its replies.
     prepare:   what only all answers to be marked give together (the words of all captions by one
                process, how rare a word is among them): the same pairs, samples with facts added.
     upload:    the file that its server wants; None where there is no server.
@@ -323,6 +337,7 @@ class Task:
     shown: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
     hub: tuple[HubSplit, ...] = ()
+    judge: Callable[[Sample, Response], Prompt] | None = None
     prepare: Callable[[Sequence[Answered]], Sequence[Answered]] | None = None
     upload: Upload | None = None
 

@@ -2,6 +2,7 @@
 
 task.json           which questions; its values are the task's fingerprint
 responses*.jsonl    one line an answer, appended as it comes; a file a worker
+verdicts.jsonl      what a judge said of the answers, where the task is judged
 scores.jsonl        one line a marked answer, in sample order
 summary.json        the metrics with their intervals
 cost.json           time and tokens; never part of a result
@@ -34,6 +35,7 @@ from lvlm_eval.schema import (
     Summary,
     Tally,
     TaskRun,
+    Verdict,
 )
 
 
@@ -123,6 +125,19 @@ class TaskStore:
             question_id: next((r for r in tried if r.finish != "error"), tried[-1])
             for question_id, tried in self.attempts().items()
         }
+
+    def write_verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """What a judge said of the answers, in place of what was said before."""
+        write_lines(self.folder / "verdicts.jsonl", (asdict(verdict) for verdict in verdicts))
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """By question; none where nobody judged."""
+        file = self.folder / "verdicts.jsonl"
+        if not file.exists():
+            return {}
+        parse_verdict = parser(Verdict)
+        found = (parse_verdict(line, f"{file}:{number}") for number, line in read_lines(file))
+        return {verdict.question_id: verdict for verdict in found}
 
     def write_scores(self, lines: Iterable[ScoreLine]) -> None:
         write_lines(self.folder / "scores.jsonl", map(fields_of, lines))

@@ -50,6 +50,7 @@ LAYERS = (
         "fetch",
         "images",
         "invariance",
+        "judging",
         "metrics",
         "picture_cells",
         "portions",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lvlm_eval.errors import UsageError
 from lvlm_eval.evaluation import DEMO, Candidate, Plan
+from lvlm_eval.judging import open_judge
 from lvlm_eval.model_spec import parse_model
 from lvlm_eval.plugins import select_tasks
 from lvlm_eval.regression import EVERY_TASK, Policy
@@ -42,6 +43,7 @@ class RunArguments:
     until_decided: str | None = None
     margin: str | None = None
     log: tuple[str, ...] = ()
+    judge: str | None = None
 
 
 def plan(arguments: RunArguments) -> Plan:
@@ -72,6 +74,7 @@ def plan(arguments: RunArguments) -> Plan:
         retry_failed=arguments.retry_failed,
         plugin_files=arguments.plugins,
         until=_until(arguments, len(tasks)),
+        judge=open_judge(arguments.judge) if arguments.judge else None,
     )
 
 

@@ -13,6 +13,9 @@ Data = Annotated[
     str | None, typer.Option(envvar="LVLM_EVAL_DATA", help="Data root, or `demo` (bundled).")
 ]
 Results = Annotated[Path, typer.Option("--results", "--output-path", help="Where runs are kept.")]
+Judge = Annotated[
+    str | None, typer.Option(help="Of judged tasks: replay:FILE[,name=NAME], recorded replies.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 Limit = Annotated[int | None, typer.Option(help="About N questions a task.")]
 NewTokens = Annotated[int | None, typer.Option(help="Replaces the tasks' own.")]

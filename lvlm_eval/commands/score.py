@@ -13,13 +13,14 @@ import typer
 from lvlm_eval.commands.output import show, show_json
 from lvlm_eval.durable import fields_of
 from lvlm_eval.errors import MissingData, StoreError, UsageError
-from lvlm_eval.evaluation import DEMO, questions_of, summarise
+from lvlm_eval.evaluation import DEMO, judge_answers, questions_of, summarise
+from lvlm_eval.judging import Judge, demand_judge, open_judge
 from lvlm_eval.plugins import load_task
 from lvlm_eval.predictions import read_predictions
 from lvlm_eval.questions import Questions
 from lvlm_eval.reporting.breakdowns import run_table
-from lvlm_eval.run import check_answers
-from lvlm_eval.schema import Response, Run
+from lvlm_eval.run import check_answers, check_verdicts
+from lvlm_eval.schema import Response, Run, Task
 from lvlm_eval.store import RunStore, find_run
 
 
@@ -29,54 +30,75 @@ class Source:
 
     task: str
     predictions: Path
-    data: str | None
     name: str | None
     max_failures: float
 
 
-def score_run(
-    run: str,
-    results: Path,
-    data: str | None,
-    cache: Path,
-    files: Sequence[Path],
-    *,
-    as_json: bool,
-) -> None:
-    """Mark all stored answers of a run again, with today's scorers."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What marking needs besides answers; judge: as typed, None where none is given."""
+
+    data: str | None
+    cache: Path
+    files: Sequence[Path]
+    judge: str | None
+
+    def questions(self, task: Task, *, demo: bool) -> Questions:
+        root = None if self.data in (None, DEMO) else Path(str(self.data))
+        return questions_of(task, root, demo, self.cache)
+
+    def opened_judge(self) -> Judge | None:
+        return open_judge(self.judge) if self.judge else None
+
+
+def score_run(run: str, results: Path, given: Given, *, as_json: bool) -> None:
+    """Mark all stored answers of a run again, with today's scorers.
+
+    Its judge may give new verdicts on them; another judge's would be another run's.
+    """
+    judge = given.opened_judge()
     store = find_run(run, results, to_write=True)
+    if judge is not None and judge.name != store.run.judge:
+        raise UsageError(
+            f"--judge {given.judge}: {store.folder} is judged by {store.run.judge or 'nobody'}, "
+            f"not by {judge.name}; figures of different judges are not comparable"
+        )
     task_stores = store.tasks()
     if not task_stores:
         raise StoreError(f"{store.folder} has no answers yet")
     for task_store in task_stores:
         name, at, where = task_store.label.partition("@")
-        task = load_task(name, files)
-        questions = questions_of(task, _root(data), bool(at) and where == DEMO, cache)
+        task = load_task(name, given.files)
+        questions = given.questions(task, demo=bool(at) and where == DEMO)
         check_same_questions(questions, task_store.task_run().data_digest, str(task_store.folder))
         asked = task_store.attempts()
+        judge_answers(store, questions, judge)
         summarise(store, questions, [s for s in questions.samples if s.question_id in asked])
     _finish(store, as_json=as_json)
 
 
-def score_predictions(
-    source: Source, results: Path, cache: Path, files: Sequence[Path], *, as_json: bool
-) -> None:
+def score_predictions(source: Source, results: Path, given: Given, *, as_json: bool) -> None:
     """Mark answers made elsewhere, keep them as a run; TooFewAnswers if some are missing."""
     gc.disable()  # millions of plain values, none in a cycle: looking for some takes seconds
-    task = load_task(source.task, files)
+    task = load_task(source.task, given.files)
+    judge = given.opened_judge() if task.judge else None
+    demand_judge([task], judge)
     if not source.predictions.is_file():
         raise MissingData(f"--predictions {source.predictions}: no such file")
-    demo = source.data == DEMO
-    questions = questions_of(task, _root(source.data), demo, cache)
+    questions = given.questions(task, demo=given.data == DEMO)
     responses = read_predictions(source.predictions, questions.samples)
     digest = hashlib.sha256(source.predictions.read_bytes()).hexdigest()
     name = source.name or source.predictions.stem
-    run = Run(name, "predictions", {"file": source.predictions.name}, digest)
+    by = judge.name if judge else ""
+    run = Run(name, "predictions", {"file": source.predictions.name}, digest, judge=by)
     store = RunStore.create(results, run, {})
     kept = _keep(store, questions, responses)
+    judge_answers(store, questions, judge)
     summary = summarise(store, questions, questions.samples, kept)
     _finish(store, as_json=as_json)
     check_answers(summary, source.max_failures, None)
+    if task.judge:
+        check_verdicts(summary, source.max_failures)
 
 
 def _keep(
@@ -98,10 +120,6 @@ def check_same_questions(questions: Questions, digest: str, where: str) -> None:
             f"{where} holds answers to other questions than those under --data: the data digest "
             f"is {digest[:12]} there and {questions.data_digest[:12]} here"
         )
-
-
-def _root(data: str | None) -> Path | None:
-    return None if data in (None, DEMO) else Path(data)
 
 
 def _finish(store: RunStore, *, as_json: bool) -> None:

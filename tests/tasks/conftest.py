@@ -11,6 +11,7 @@ import pytest
 
 from lvlm_eval.captions.java import align
 from lvlm_eval.certify import Vectors, read_vectors, write_data
+from lvlm_eval.judging import Replay, judged
 from lvlm_eval.plugins import load_task
 from lvlm_eval.predictions import read_predictions
 from lvlm_eval.schema import JSON, Record, Sample
@@ -63,7 +64,11 @@ def records(official: Callable[[str], Path]) -> Callable[[str, str], Sequence[Re
         samples = {sample.question_id: sample for sample in task.samples(official(name))}
         answers = read_predictions(CONFORMANCE / name / "predictions.jsonl", list(samples.values()))
         score = task.variants[variant].score
-        pairs = task.prepared([(samples[answer.question_id], answer) for answer in answers])
+        pairs = [(samples[answer.question_id], answer) for answer in answers]
+        if task.judge:
+            replay = Replay(CONFORMANCE / name / "predictions.jsonl", "recorded")
+            pairs = judged(pairs, {v.question_id: v for v in replay.verdicts(task, pairs)})
+        pairs = list(task.prepared(pairs))
         return [Record(sample, answer, score(sample, answer)) for sample, answer in pairs]
 
     return _records
