@@ -43,6 +43,17 @@ def open_rgb(image: Image, pixel_limit: int = PIXEL_LIMIT) -> PIL.Image.Image:
     return _decode(image.place, image_bytes(image), pixel_limit)
 
 
+def size_of(image: Image) -> tuple[int, int]:
+    """Width and height by the picture's head, pixels undecoded; ImageError where it has none."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(io.BytesIO(image_bytes(image)), formats=FORMATS) as opened:
+            return opened.size
+    except (*_BROKEN, PIL.Image.DecompressionBombError) as error:
+        raise ImageError(f"{image.place}: no picture whose size can be read: {error}") from None
+
+
 def digest_of(image: Image, pixel_limit: int = PIXEL_LIMIT) -> str:
     """SHA-256 (hex) of the image's bytes, after making sure that they decode."""
     data = image_bytes(image)

@@ -6,12 +6,22 @@ in its test split: a CIDEr over these is another figure.
 
 from __future__ import annotations
 
-from lvlm_eval.families.coco_layout import make_task
+from lvlm_eval.data_hub import HubTable
+from lvlm_eval.families.coco_layout import Hub, make_task
 
 TASK = make_task(
     "flickr30k",
     "Flickr30k captions (CIDEr)",
     file="flickr30k_test_captions.json",
     folders=("flickr30k", "flickr30k/images", "flickr30k/flickr30k-images"),
+    hub=Hub(
+        HubTable(
+            repositories=("lmms-lab/flickr30k", "lmms-lab-encoder/flickr30k"),
+            split="test",
+            columns=("caption", "filename"),
+        ),
+        captions="caption",
+        file_name="filename",
+    ),
     licence="annotations and images for research only, images under Flickr's terms",
 )

@@ -11,16 +11,18 @@ from dataclasses import replace
 from functools import partial
 
 from lvlm_eval.data import Row
+from lvlm_eval.data_hub import HubTable
 from lvlm_eval.errors import DataError
 from lvlm_eval.families.caption import measured, score_in
-from lvlm_eval.families.coco_layout import make_task
+from lvlm_eval.families.coco_layout import Hub, make_task
 
 DOMAINS = ("in-domain", "near-domain", "out-domain")
 
 
 def domain(row: Row) -> Mapping[str, str]:
     """How far the image's objects are from COCO's."""
-    name = row.text("domain")
+    field = "image_domain" if "image_domain" in row.values else "domain"
+    name = row.text(field)
     if name not in DOMAINS:
         raise DataError(f"{row.origin}: 'domain' must be one of {', '.join(DOMAINS)}, got {name!r}")
     return {"domain": name}
@@ -31,6 +33,16 @@ _WHOLE = make_task(
     "nocaps validation (CIDEr)",
     file="nocaps_val_4500_captions.json",
     folders=("nocaps/images", "nocaps/val", "nocaps"),
+    hub=Hub(
+        HubTable(
+            repositories=("lmms-lab/NoCaps", "lmms-lab-encoder/NoCaps"),
+            split="validation",
+            columns=("image_id", "annotations_captions", "image_domain", "image_file_name"),
+        ),
+        image_id="image_id",
+        captions="annotations_captions",
+        file_name="image_file_name",
+    ),
     licence="CC BY 2.0",
     groups=domain,
 )

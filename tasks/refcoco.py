@@ -5,5 +5,5 @@ from __future__ import annotations
 from lvlm_eval.families.refcoco import make_task
 
 TASK = make_task(
-    "refcoco", "RefCOCO: referring expressions", ("val", "testA", "testB"), "certified"
+    "refcoco", "RefCOCO", "RefCOCO: referring expressions", ("val", "testA", "testB"), "certified"
 )

@@ -5,5 +5,9 @@ from __future__ import annotations
 from lvlm_eval.families.refcoco import make_task
 
 TASK = make_task(
-    "refcoco_plus", "RefCOCO+: expressions without places", ("val", "testA", "testB"), "checked"
+    "refcoco_plus",
+    "RefCOCOplus",
+    "RefCOCO+: expressions without places",
+    ("val", "testA", "testB"),
+    "checked",
 )

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from lvlm_eval.families.refcoco import make_task
 
-TASK = make_task("refcocog", "RefCOCOg: long referring expressions", ("val", "test"), "checked")
+TASK = make_task(
+    "refcocog", "RefCOCOg", "RefCOCOg: long referring expressions", ("val", "test"), "checked"
+)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lvlm_eval.data import Row, image_folder, inside, locate, read_array, require, unique
+from lvlm_eval.data_hub import HubTable, locate_hub, read_hub
 from lvlm_eval.errors import DataError
 from lvlm_eval.families.caption import ALL, FIGURES, PROMPT, UNAVAILABLE, measured, score_in
 from lvlm_eval.schema import Decoding, Image, Prompt, Sample, Task
@@ -44,6 +46,39 @@ def read_captions(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The same captions as a data set of the Hub: its table, and what its columns are called.
+
+    image_id: "" where COCO's layout has the file's name without ending as the id.
+    """
+
+    table: HubTable
+    captions: str
+    file_name: str
+    image_id: str = ""
+
+
+def read_hub_captions(
+    root: Path, name: str, hub: Hub, groups: Groups = no_groups
+) -> Iterator[Sample]:
+    """A question an image, in the data set's order."""
+    for row in read_hub(root, name, hub.table):
+        references = row.texts(hub.captions)
+        if not references:
+            raise DataError(f"{row.origin}: {hub.captions!r} is empty: nothing to compare with")
+        named = row.text(hub.file_name)
+        image = row.identifier(hub.image_id) if hub.image_id else Path(named).stem
+        yield Sample(
+            question_id=image,
+            prompt=Prompt.user(replace(row.image(), name=named), PROMPT),
+            target=references,
+            groups=groups(row),
+            cluster=image,
+            origin=row.origin,
+        )
+
+
 def make_task(
     name: str,
     title: str,
@@ -51,6 +86,7 @@ def make_task(
     file: str,
     folders: tuple[str, ...],
     licence: str,
+    hub: Hub,
     groups: Groups = no_groups,
     karpathy: str = "",
 ) -> Task:
@@ -60,12 +96,17 @@ def make_task(
     """
 
     def samples(root: Path) -> Iterator[Sample]:
-        path = require(root, name, f"{name}/{file}", f"coco/annotations/{file}")
         splits = locate(root, f"{name}/{karpathy}") if karpathy else None
         wanted = None if splits is None else karpathy_test(splits)
-        for sample in unique(read_captions(path, root, folders, groups)):
+        for sample in unique(everything(root)):
             if wanted is None or sample.question_id in wanted:
                 yield sample
+
+    def everything(root: Path) -> Iterator[Sample]:
+        places = (f"{name}/{file}", f"coco/annotations/{file}")
+        if locate(root, *places) is None and locate_hub(root, name, hub.table):
+            return read_hub_captions(root, name, hub, groups)
+        return read_captions(require(root, name, *places), root, folders, groups)
 
     return Task(
         name=name,

@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from lvlm_eval.data import Row, image_folder, inside, read_rows, require
+from lvlm_eval.data import Row, image_folder, inside, locate, read_rows, require
+from lvlm_eval.data_hub import HubTable, locate_hub, read_hub
 from lvlm_eval.errors import DataError
 from lvlm_eval.families.grounding import HEADLINE, VARIANTS
-from lvlm_eval.schema import Assurance, Decoding, Image, Prompt, Sample, Task
+from lvlm_eval.images import size_of
+from lvlm_eval.schema import JSON, Assurance, Decoding, Image, Prompt, Sample, Task
 
 INSTRUCTION = (
     "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right "
@@ -27,7 +30,11 @@ _COUNTED = re.compile(r"^(COCO_[a-z]+2014_\d{12})_\d+(\.\w+)$")
 
 
 def make_task(
-    name: str, title: str, splits: tuple[str, ...], assurance: Assurance = "declared"
+    name: str,
+    repository: str,
+    title: str,
+    splits: tuple[str, ...],
+    assurance: Assurance = "declared",
 ) -> Task:
     """The task for one of the three collections of expressions."""
     return Task(
@@ -35,7 +42,7 @@ def make_task(
         version=1,
         title=f"{title} (accuracy at IoU 0.5, all splits)",
         decoding=Decoding(max_new_tokens=128),
-        samples=reader(name, splits),
+        samples=reader(name, repository, splits),
         primary="lmms_eval_rec",
         variants=VARIANTS,
         assurance=assurance,
@@ -45,16 +52,25 @@ def make_task(
     )
 
 
-def reader(name: str, splits: tuple[str, ...]) -> Callable[[Path], Iterator[Sample]]:
-    """What reads `<name>/<name>.json`: a row an expression, or a row an object with several.
+def reader(
+    name: str, repository: str, splits: tuple[str, ...]
+) -> Callable[[Path], Iterator[Sample]]:
+    """What reads `<name>/<name>.json`, or the splits of the Hub's copy one after the other.
 
-    An object's expressions share its id; they are told apart as `<id>#<which>`, from 1 on.
+    A row is an expression, or an object with several; these share its id and are told apart as
+    `<id>#<which>`, from 1 on.
     """
 
+    def read(root: Path) -> Iterator[Row]:
+        file = f"{name}/{name}.json"
+        tables = [_table(repository, split) for split in splits]
+        if locate(root, file) is None and locate_hub(root, name, tables[0]):
+            return (_with_size(row, t.split) for t in tables for row in read_hub(root, name, t))
+        return read_rows(require(root, name, file))
+
     def samples(root: Path) -> Iterator[Sample]:
-        path = require(root, name, f"{name}/{name}.json")
         images = image_folder(root, "coco/train2014", f"{name}/images", "coco/images")
-        rows = [pair for row in read_rows(path) for pair in _expressions(row)]
+        rows = [pair for row in read(root) for pair in _expressions(row)]
         shared = Counter(row.identifier("question_id") for row, _ in rows)
         seen: Counter[str] = Counter()
         for row, expression in rows:
@@ -64,6 +80,21 @@ def reader(name: str, splits: tuple[str, ...]) -> Callable[[Path], Iterator[Samp
             yield _sample(row, expression, object_id + number, images, splits)
 
     return samples
+
+
+def _table(repository: str, split: str) -> HubTable:
+    return HubTable(
+        repositories=(f"lmms-lab/{repository}", f"lmms-lab-encoder/{repository}"),
+        split=split,
+        columns=("question_id", "answer", "bbox", "file_name"),
+    )
+
+
+def _with_size(row: Row, split: str) -> Row:
+    """The Hub's row as the JSON has it: the split, and the size that the picture's head gives."""
+    width, height = size_of(row.image())
+    sizes: dict[str, JSON] = {"image_width": width, "image_height": height, "split": split}
+    return Row({**row.values, **sizes}, row.origin, row.pictures)
 
 
 def _expressions(row: Row) -> list[tuple[Row, str]]:
@@ -81,9 +112,11 @@ def _sample(
     if split not in splits:
         raise DataError(f"{row.origin}: 'split' must be one of {', '.join(splits)}, got {split!r}")
     picture = _COUNTED.sub(r"\1\2", row.text("file_name"))
+    path = inside(images, picture, row.origin)
+    image = replace(row.image(), name=picture) if row.pictures else Image(path)
     return Sample(
         question_id=question_id,
-        prompt=Prompt.user(Image(inside(images, picture, row.origin)), INSTRUCTION + expression),
+        prompt=Prompt.user(image, INSTRUCTION + expression),
         target=_box(row),
         facts={"width": _side(row, "image_width"), "height": _side(row, "image_height")},
         groups={"split": split},

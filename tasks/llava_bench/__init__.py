@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lvlm_eval.data import Row, image_folder, inside, read_rows, require, unique
+from lvlm_eval.data import Row, image_folder, inside, locate, read_rows, require, unique
+from lvlm_eval.data_hub import HubTable, locate_hub, read_hub
 from lvlm_eval.errors import DataError
 from lvlm_eval.judging import replies_to
 from lvlm_eval.metrics import means, or_none, ratio, tally_values
@@ -34,39 +35,59 @@ from .judge import judge, scores
 CATEGORIES = ("conv", "detail", "complex")
 UNREAD = -1.0  # the script's mark for both where it cannot read the judge's reply
 SIDES = ("reference", "model")
+_HUB = HubTable(
+    repositories=("lmms-lab/llava-bench-in-the-wild", "lmms-lab-encoder/llava-bench-in-the-wild"),
+    split="train",
+    columns=("question_id", "question", "category", "gpt_answer", "caption"),
+)
 _FOLDERS = ("llava_bench", "llava-bench-in-the-wild")
 
 
 def samples(root: Path) -> Iterator[Sample]:
     """The questions with GPT-4's answers and the descriptions that it and the judge read."""
+    if locate(root, *_places("questions.jsonl")) is None and locate_hub(root, "llava_bench", _HUB):
+        return unique(
+            _sample(row, row.image(), row.text("gpt_answer"), row.text("caption"))
+            for row in read_hub(root, "llava_bench", _HUB)
+        )
+    return unique(_of_files(root))
+
+
+def _places(name: str) -> list[str]:
+    return [f"{folder}/{name}" for folder in _FOLDERS]
+
+
+def _of_files(root: Path) -> Iterator[Sample]:
+    """LLaVA's three files, joined by question and by image."""
 
     def path(name: str) -> Path:
-        return require(root, "llava_bench", *(f"{folder}/{name}" for folder in _FOLDERS))
+        return require(root, "llava_bench", *_places(name))
 
     contexts = {row.text("image"): row for row in read_rows(path("context.jsonl"))}
     answers = {row.identifier("question_id"): row for row in read_rows(path("answers_gpt4.jsonl"))}
-    images = image_folder(root, *(f"{folder}/images" for folder in _FOLDERS))
-    rows = read_rows(path("questions.jsonl"))
-    return unique(_sample(row, contexts, answers, images) for row in rows)
+    images = image_folder(root, *_places("images"))
+    for row in read_rows(path("questions.jsonl")):
+        question_id, name = row.identifier("question_id"), row.text("image")
+        if question_id not in answers or name not in contexts:
+            file = "answers_gpt4.jsonl" if question_id not in answers else "context.jsonl"
+            raise DataError(f"{row.origin}: {file} has nothing on question {question_id} ({name})")
+        picture = Image(inside(images, name, row.origin))
+        answer = answers[question_id].text("text")
+        yield _sample(row, picture, answer, _caption(contexts[name]))
 
 
-def _sample(
-    row: Row, contexts: Mapping[str, Row], answers: Mapping[str, Row], images: Path
-) -> Sample:
-    question_id, picture = row.identifier("question_id"), row.text("image")
-    if question_id not in answers or picture not in contexts:
-        file = "answers_gpt4.jsonl" if question_id not in answers else "context.jsonl"
-        raise DataError(f"{row.origin}: {file} has nothing on question {question_id} ({picture})")
+def _sample(row: Row, picture: Image, answer: str, context: str) -> Sample:
     if row.text("category") not in CATEGORIES:
         raise DataError(f"{row.origin}: 'category' must be one of {', '.join(CATEGORIES)}")
-    image = Image(inside(images, picture, row.origin))
+    question = row.text("text") if "text" in row.values else row.text("question")
     return Sample(
-        question_id=question_id,
-        prompt=Prompt.user(image, row.text("text"), padded=False),
-        target=answers[question_id].text("text"),
-        facts={"context": _caption(contexts[picture])},
+        question_id=row.identifier("question_id"),
+        # model_vqa hands pictures to the tower's processor as they are
+        prompt=Prompt.user(picture, question, padded=False),
+        target=answer,
+        facts={"context": context},
         groups={"category": f"llava_bench_{row.text('category')}"},
-        cluster=picture,
+        cluster=picture.name,
         origin=row.origin,
     )
 

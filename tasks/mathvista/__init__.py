@@ -131,9 +131,9 @@ VARIANTS: Mapping[str, Scorer] = {
 }
 
 
-def make_task(name: str, title: str, file: str) -> Task:
+def make_task(name: str, title: str, split: str) -> Task:
     def samples(root: Path) -> Iterator[Sample]:
-        return read_samples(root, file)
+        return read_samples(root, split)
 
     return Task(
         name=name,
@@ -150,8 +150,8 @@ def make_task(name: str, title: str, file: str) -> Task:
     )
 
 
-TASK = make_task("mathvista", "MathVista testmini, rules alone (accuracy)", "testmini.json")
+TASK = make_task("mathvista", "MathVista testmini, rules alone (accuracy)", "testmini")
 SPLITS: Mapping[str, Task] = {
-    "mathvista_testmini": make_task("mathvista_testmini", TASK.title, "testmini.json"),
-    "mathvista_test": make_task("mathvista_test", "MathVista test (no answers)", "test.json"),
+    "mathvista_testmini": make_task("mathvista_testmini", TASK.title, "testmini"),
+    "mathvista_test": make_task("mathvista_test", "MathVista test (no answers)", "test"),
 }

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from lvlm_eval.data import Row, image_folder, inside, read_mapping, require
+from lvlm_eval.data import Row, image_folder, inside, locate, read_mapping, require
+from lvlm_eval.data_hub import HubTable, locate_hub, read_hub
 from lvlm_eval.errors import DataError
 from lvlm_eval.schema import JSON, Image, Prompt, Sample
 
+_HUB = HubTable(
+    repositories=("AI4Math/MathVista",),
+    split="testmini",
+    columns=(
+        *("pid", "question", "image", "choices", "unit", "precision", "answer"),
+        *("question_type", "answer_type", "metadata", "query"),
+    ),
+    pictures=("decoded_image",),
+)
 _OWN = ("question_type", "answer_type")
 _OF_METADATA = ("language", "source", "category", "task", "context", "grade")
 AXES = _OWN + _OF_METADATA
@@ -25,21 +36,30 @@ _NUMBERS = {
 }
 
 
-def read_samples(root: Path, file: str) -> Iterator[Sample]:
+def read_samples(root: Path, split: str) -> Iterator[Sample]:
     """The problems of a split in its file's order; test's have no answers, so no targets."""
-    path = require(root, "mathvista", f"mathvista/{file}", f"mathvista/data/{file}")
+    places = [f"mathvista/{split}.json", f"mathvista/data/{split}.json"]
+    table = replace(_HUB, split=split)
+    if locate(root, *places) is None and locate_hub(root, "mathvista", table):
+        for row in read_hub(root, "mathvista", table):
+            shown = replace(row.image("decoded_image"), name=Path(row.text("image")).name)
+            yield _sample(row, row.identifier("pid"), shown)
+        return
     images = image_folder(root, "mathvista", "mathvista/data")
-    for pid, row in read_mapping(path):
-        picture = row.text("image")
-        yield Sample(
-            question_id=pid,
-            prompt=Prompt.user(Image(inside(images, picture, row.origin)), query(row)),
-            target=row.text("answer") or None if row.get("answer") is not None else None,
-            facts=_facts(row),
-            groups=_groups(row),
-            cluster=picture,
-            origin=row.origin,
-        )
+    for pid, row in read_mapping(require(root, "mathvista", *places)):
+        yield _sample(row, pid, Image(inside(images, row.text("image"), row.origin)))
+
+
+def _sample(row: Row, pid: str, picture: Image) -> Sample:
+    return Sample(
+        question_id=pid,
+        prompt=Prompt.user(picture, query(row)),
+        target=row.text("answer") or None if row.get("answer") is not None else None,
+        facts=_facts(row),
+        groups=_groups(row),
+        cluster=row.text("image"),
+        origin=row.origin,
+    )
 
 
 def query(row: Row) -> str:

@@ -7,13 +7,14 @@ it once. A question counts wholly for each ability that it needs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
 from lvlm_eval import facts
-from lvlm_eval.data import image_folder, inside, read_mapping, require
+from lvlm_eval.data import Row, image_folder, inside, locate, read_mapping, require
+from lvlm_eval.data_hub import HubTable, locate_hub, read_hub
 from lvlm_eval.judging import replies_to
 from lvlm_eval.metrics import means, tally_values
 from lvlm_eval.schema import (
@@ -34,28 +35,41 @@ from .prompt import judge
 
 ABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
 READ = 5  # replies of a run that are read; the script asks a sixth time and looks no more
+_HUB = HubTable(
+    repositories=("lmms-lab/MMVet", "lmms-lab-encoder/MMVet"),
+    split="test",
+    columns=("question_id", "question", "answer", "capability"),
+)
 _FOLDERS = ("mm_vet", "mm-vet", "mm-vet/mm-vet")
 
 
 def samples(root: Path) -> Iterator[Sample]:
-    """The questions of mm-vet.json, in its order; LLaVA's answer files go by their numbers."""
-    path = require(root, "mm_vet", *(f"{folder}/mm-vet.json" for folder in _FOLDERS))
+    """The questions of mm-vet.json or the Hub's; LLaVA's answer files go by their numbers."""
+    places = [f"{folder}/mm-vet.json" for folder in _FOLDERS]
+    if locate(root, *places) is None and locate_hub(root, "mm_vet", _HUB):
+        for row in read_hub(root, "mm_vet", _HUB):
+            abilities = row.text("capability").split(",")
+            yield _sample(row, row.identifier("question_id"), row.image(), abilities)
+        return
     images = image_folder(root, *(f"{folder}/images" for folder in _FOLDERS))
-    for question_id, row in read_mapping(path):
-        picture = row.text("imagename")
-        abilities = sorted(set(row.texts("capability")))
-        yield Sample(
-            question_id=question_id,
-            prompt=Prompt.user(
-                Image(inside(images, picture, row.origin)), row.text("question"), padded=False
-            ),
-            target=row.text("answer"),
-            facts={"abilities": abilities},
-            groups={"abilities": "_".join(abilities)},
-            cluster=picture,
-            aliases=(question_id.removeprefix("v1_"),),
-            origin=row.origin,
-        )
+    for question_id, row in read_mapping(require(root, "mm_vet", *places)):
+        picture = Image(inside(images, row.text("imagename"), row.origin))
+        yield _sample(row, question_id, picture, row.texts("capability"))
+
+
+def _sample(row: Row, question_id: str, picture: Image, needed: Iterable[str]) -> Sample:
+    abilities = sorted(set(needed))
+    return Sample(
+        question_id=question_id,
+        # model_vqa hands pictures to the tower's processor as they are
+        prompt=Prompt.user(picture, row.text("question"), padded=False),
+        target=row.text("answer"),
+        facts={"abilities": abilities},
+        groups={"abilities": "_".join(abilities)},
+        cluster=picture.name,
+        aliases=(question_id.removeprefix("v1_"),),
+        origin=row.origin,
+    )
 
 
 def mark(replies: Sequence[str]) -> float | None:

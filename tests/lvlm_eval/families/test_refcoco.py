@@ -26,7 +26,7 @@ ROW: dict[str, JSON] = {
 
 def read(root: Path, *rows: Mapping[str, JSON]) -> list[Sample]:
     write_data({"refcoco/refcoco.json": list(rows)}, root)
-    return list(reader("refcoco", ("val", "testA"))(root))
+    return list(reader("refcoco", "RefCOCO", ("val", "testA"))(root))
 
 
 def test_an_expression_is_asked_about_cocos_own_picture(tmp_path: Path) -> None:
