@@ -86,7 +86,7 @@ def make_task(
     file: str,
     folders: tuple[str, ...],
     licence: str,
-    hub: Hub,
+    hub: Hub | None = None,
     groups: Groups = no_groups,
     karpathy: str = "",
 ) -> Task:
@@ -104,7 +104,7 @@ def make_task(
 
     def everything(root: Path) -> Iterator[Sample]:
         places = (f"{name}/{file}", f"coco/annotations/{file}")
-        if locate(root, *places) is None and locate_hub(root, name, hub.table):
+        if hub and locate(root, *places) is None and locate_hub(root, name, hub.table):
             return read_hub_captions(root, name, hub, groups)
         return read_captions(require(root, name, *places), root, folders, groups)
 
