@@ -1,7 +1,7 @@
 """Evaluation of large vision-language models: official scores, deterministic, nothing lost."""
 
 from lvlm_eval.abilities import Baseline, Streams
-from lvlm_eval.api import ask, evaluate, leaderboard, load_run, open_model
+from lvlm_eval.api import ask, check, compare, evaluate, leaderboard, load_run, open_model
 from lvlm_eval.errors import EvalError
 from lvlm_eval.schema import (
     Cell,
@@ -43,6 +43,8 @@ __all__ = [
     "Task",
     "Turn",
     "ask",
+    "check",
+    "compare",
     "evaluate",
     "leaderboard",
     "load_run",

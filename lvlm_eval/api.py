@@ -5,7 +5,7 @@ Each imports what it needs when called, so that importing the package costs next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from lvlm_eval.errors import TooFewAnswers
 from lvlm_eval.schema import JSON, Decoding, Image, Mode, Model, Prompt, Request, Table
 
 if TYPE_CHECKING:
+    from lvlm_eval.comparison import Comparison
+    from lvlm_eval.regression import Gate
     from lvlm_eval.store import RunStore
 
 CACHE = Path.home() / ".cache" / "lvlm_eval"
@@ -94,10 +96,63 @@ def ask(
 
 
 def load_run(run: str | Path, results: str | Path = "results") -> RunStore:
-    """The run meant by a folder, `model@latest`, or the start of a run id."""
+    """The run meant by a folder, a bundle, `model@latest`, or the start of a run id."""
     from lvlm_eval.store import find_run
 
     return find_run(str(run), Path(results))
+
+
+def compare(
+    first: RunStore | str | Path,
+    second: RunStore | str | Path,
+    *,
+    allow: Collection[str] = (),
+    results: str | Path = "results",
+    plugins: Sequence[Path] = (),
+) -> Comparison:
+    """Each task of two runs, paired question by question; differences are second minus first.
+
+    Runs are opened ones or what `load_run` takes. `allow` names fields in which they may differ,
+    `plugins` are files of tasks of one's own. Raises NotComparable, Incomplete, UsageError.
+    """
+    from lvlm_eval import comparison
+    from lvlm_eval.plugins import finish_of
+
+    runs = _opened(first, results), _opened(second, results)
+    return comparison.compare(*runs, lambda task_run: finish_of(task_run, plugins), allow)
+
+
+def check(
+    candidate: RunStore | str | Path,
+    baseline: RunStore | str | Path,
+    *,
+    alpha: float = 0.05,
+    strict: bool = False,
+    margins: Mapping[str, str] | None = None,
+    tasks: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    max_failures: float = 0.005,
+    results: str | Path = "results",
+    plugins: Sequence[Path] = (),
+) -> Gate:
+    """Whether the candidate is worse than the baseline: a verdict a task, and `passed`.
+
+    As `lvlm-eval check`, with runs as in `compare`. margins: the largest loss accepted, by task
+    or "default", in the paper's unit ("0.5") or of the headline's scale ("1%"). tasks: all of
+    the baseline's without. Raises what `compare` does, and TooFewAnswers.
+    """
+    from lvlm_eval import regression
+    from lvlm_eval.plugins import finish_of
+
+    policy = regression.Policy(
+        alpha, strict, margins or {}, tuple(tasks), tuple(allow), max_failures
+    )
+    runs = _opened(candidate, results), _opened(baseline, results)
+    return regression.check(*runs, lambda task_run: finish_of(task_run, plugins), policy)
+
+
+def _opened(run: RunStore | str | Path, results: str | Path) -> RunStore:
+    return load_run(run, results) if isinstance(run, str | Path) else run
 
 
 def leaderboard(results: str | Path = "results") -> list[Table]:

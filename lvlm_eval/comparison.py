@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from lvlm_eval.comparable import Asked, differing
 from lvlm_eval.errors import Incomplete, NotComparable
@@ -18,6 +18,9 @@ from lvlm_eval.schema import JSON, Estimate, Run, Summary, Tally, TaskRun
 from lvlm_eval.stats import ToMetrics, mcnemar, paired_differences, scaled
 from lvlm_eval.store import RunStore
 from lvlm_eval.task_store import ScoreLine, TaskStore
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Finishes: TypeAlias = Callable[[TaskRun], ToMetrics]  # the metrics' function of that task
 
@@ -63,6 +66,44 @@ class TaskComparison:
     span: float
     flips: tuple[Flip, ...]
 
+    def figures(self) -> dict[str, JSON]:
+        """All but the flips by name, unrounded."""
+        return {
+            "headline": self.headline,
+            "first": self.values[0],
+            "second": self.values[1],
+            "difference": self.difference.value,
+            "low": self.difference.low,
+            "high": self.difference.high,
+            "undefined_resamples": self.difference.undefined,
+            "p": self.p,
+            "test": self.test,
+            "detectable": self.detectable,
+            "gained": self.gained,
+            "lost": self.lost,
+            "questions": self.questions,
+            "clusters": self.clusters,
+            "clusters_left_out": self.left_out,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs, by the names `first` and `second`; others: tasks that only one of them has."""
+
+    first: str
+    second: str
+    tasks: tuple[TaskComparison, ...]
+    others: tuple[str, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """A row a task, indexed by its name: `TaskComparison.figures`."""
+        import pandas as pd
+
+        return pd.DataFrame([{"task": t.label, **t.figures()} for t in self.tasks]).set_index(
+            "task"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Side:
@@ -77,13 +118,12 @@ class _Side:
     @classmethod
     def of(cls, store: RunStore, task: TaskStore) -> _Side:
         summary = task.summary()
-        name = f"{store.run.model}/{store.run_id}"
         if summary is None:
             raise Incomplete(
-                f"{name}: {task.label} is not marked yet, the run was stopped half-way; the same "
-                "`lvlm-eval run` goes on with it"
+                f"{store.name}: {task.label} is not marked yet, the run was stopped half-way; the "
+                "same `lvlm-eval run` goes on with it"
             )
-        return cls(name, store.run, task.task_run(), summary, task.scores())
+        return cls(store.name, store.run, task.task_run(), summary, task.scores())
 
     @property
     def asked(self) -> Asked:
@@ -94,6 +134,18 @@ class _Side:
 class _Cluster:
     ids: tuple[str, ...]
     tally: Tally
+
+
+def compare(
+    first: RunStore, second: RunStore, finishes: Finishes, allowed: Collection[str] = ()
+) -> Comparison:
+    """The tasks that both runs have, compared; raises NotComparable where there is none."""
+    known = [{task.label for task in store.tasks()} for store in (first, second)]
+    common, others = sorted(known[0] & known[1]), sorted(known[0] ^ known[1])
+    if not common:
+        raise NotComparable(f"{first.name} and {second.name} have no task in common")
+    tasks = compare_runs(first, second, common, finishes, allowed=allowed)
+    return Comparison(first.name, second.name, tuple(tasks), tuple(others))
 
 
 def compare_runs(

@@ -11,14 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lvlm_eval.comparison import Finishes, TaskComparison, compare_runs
 from lvlm_eval.errors import Incomplete, UsageError
 from lvlm_eval.run import check_answers
+from lvlm_eval.schema import JSON
 from lvlm_eval.stats import holm
 from lvlm_eval.store import RunStore
 from lvlm_eval.tables import figure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Verdict = Literal["worse", "ok", "undecided"]
 DEFAULT_MARGIN = "1%"
@@ -66,6 +70,16 @@ class TaskVerdict:
     margin: float
     why: str
 
+    def figures(self) -> dict[str, JSON]:
+        """The verdict and what it stands on by name, unrounded."""
+        return {
+            "verdict": self.verdict,
+            "why": self.why,
+            "margin": self.margin,
+            "p_holm": self.p,
+            **self.comparison.figures(),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -81,6 +95,13 @@ class Gate:
     def passed(self) -> bool:
         closing = ("worse", "undecided") if self.strict else ("worse",)
         return not any(task.verdict in closing for task in self.tasks)
+
+    def frame(self) -> pd.DataFrame:
+        """A row a task, indexed by its name: `TaskVerdict.figures`."""
+        import pandas as pd
+
+        rows = [{"task": one.comparison.label, **one.figures()} for one in self.tasks]
+        return pd.DataFrame(rows).set_index("task")
 
 
 def check(candidate: RunStore, baseline: RunStore, finishes: Finishes, policy: Policy) -> Gate:
@@ -99,8 +120,8 @@ def check(candidate: RunStore, baseline: RunStore, finishes: Finishes, policy: P
         baseline, candidate, labels, finishes, allowed=policy.allowed, alpha=policy.alpha
     )
     return Gate(
-        name_of(candidate),
-        name_of(baseline),
+        candidate.name,
+        baseline.name,
         policy.alpha,
         policy.strict,
         tuple(judge(compared, policy)),
@@ -114,10 +135,6 @@ def judge(comparisons: Sequence[TaskComparison], policy: Policy) -> Iterator[Tas
         margin, p = policy.margin(one.label, abs(one.span)), adjusted.get(one.label)
         verdict = _verdict(one, p, margin, policy.alpha)
         yield TaskVerdict(one, verdict, p, margin, _why(one, verdict, margin))
-
-
-def name_of(store: RunStore) -> str:
-    return f"{store.run.model}/{store.run_id}"
 
 
 def _verdict(one: TaskComparison, p: float | None, margin: float, alpha: float) -> Verdict:
@@ -176,7 +193,7 @@ def _labels(candidate: RunStore, baseline: RunStore, wanted: Sequence[str]) -> l
     missing = sorted(set(chosen) - {task.label for task in candidate.tasks()})
     if missing:
         raise Incomplete(
-            f"{name_of(candidate)} was not asked {', '.join(missing)}, which the baseline has; "
+            f"{candidate.name} was not asked {', '.join(missing)}, which the baseline has; "
             "run them, or name the tasks to judge with --tasks"
         )
     return chosen

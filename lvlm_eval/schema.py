@@ -7,11 +7,14 @@ This module imports nothing of ours and nothing heavy: nearly every other module
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from typing_extensions import TypeAliasType
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A named alias, not a plain one: readers that check JSON by type need the recursion's name.
 JSON = TypeAliasType(
@@ -511,3 +514,12 @@ class Table:
     notes: tuple[str, ...] = ()
     corner: str = "model"
     about: Mapping[str, str] = field(default_factory=dict)
+
+    def frame(self) -> pd.DataFrame:
+        """A row a cell, unrounded: the row's name under `corner`, "column", the cell's fields."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {self.corner: row, "column": column, **asdict(cell)}
+            for (row, column), cell in self.cells.items()
+        )

@@ -16,7 +16,7 @@ from lvlm_eval.abilities import Baseline, ReadsAhead
 from lvlm_eval.comparable import Asked, differing
 from lvlm_eval.errors import Incomplete, NotComparable
 from lvlm_eval.questions import Questions, in_seeded_order, seeded
-from lvlm_eval.regression import Policy, Verdict, name_of
+from lvlm_eval.regression import Policy, Verdict
 from lvlm_eval.schema import Decoding, Model, Request, Response, Sample, Summary
 from lvlm_eval.stats import Bets, confidence_sequence
 from lvlm_eval.store import RunStore
@@ -77,7 +77,7 @@ class UntilDecided:
             bets.add(value)
         low, high = confidence_sequence(values, bets.alpha) if values else (None, None)
         return Decision(
-            name_of(self.baseline),
+            self.baseline.name,
             bets.verdict or "undecided",
             bets.alpha,
             bets.margin,
@@ -97,7 +97,7 @@ class UntilDecided:
 
     def _check(self, store: RunStore, label: str) -> Summary:
         """The baseline's summary of the task, if it was asked alike."""
-        task, name = self.baseline.task(label), name_of(self.baseline)
+        task, name = self.baseline.task(label), self.baseline.name
         summary = task.summary() if (task.folder / "task.json").exists() else None
         if summary is None:
             raise Incomplete(f"the baseline {name} has no marked answers to {label}; run it first")

@@ -14,12 +14,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lvlm_eval.bundle import unpack, unpack_for_reading
 from lvlm_eval.durable import folder_name, parse, read_json, write_json
 from lvlm_eval.errors import RunMismatch, StoreError, UsageError
 from lvlm_eval.schema import JSON, Run
 from lvlm_eval.task_store import TaskStore
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUN_ID_LENGTH = 12
 _PORTION = 1000  # values encoded at a time
@@ -109,6 +113,11 @@ class RunStore:
     def run_id(self) -> str:
         return fingerprint(self.run)[:RUN_ID_LENGTH]
 
+    @property
+    def name(self) -> str:
+        """How messages and verdicts call the run."""
+        return f"{self.run.model}/{self.run_id}"
+
     def task(self, label: str) -> TaskStore:
         """The store of one task; `label` is its name, with `@demo` for the bundled data."""
         return TaskStore(self.folder / label)
@@ -116,6 +125,17 @@ class RunStore:
     def tasks(self) -> list[TaskStore]:
         """The stores of all tasks asked so far, by name."""
         return [TaskStore(file.parent) for file in sorted(self.folder.glob("*/task.json"))]
+
+    def frame(self) -> pd.DataFrame:
+        """A row a marked answer, indexed by task and question: answer, target, "value/NAME" of
+        each mark, "group/AXIS" of each breakdown. StoreError where a task is not marked yet."""
+        import pandas as pd
+
+        if not self.tasks():
+            raise StoreError(f"{self.folder} has no answers yet")
+        lines = [(task.label, line) for task in self.tasks() for line in task.scores()]
+        rows = [{"task": label, **line.figures()} for label, line in lines]
+        return pd.DataFrame(rows).set_index(["task", "question_id"])
 
 
 def find_runs(results: Path) -> list[RunStore]:

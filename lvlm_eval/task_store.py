@@ -72,6 +72,15 @@ class ScoreLine:
             is_refusal(record.response.text),
         )
 
+    def figures(self) -> dict[str, JSON]:
+        """All but the cluster's sums by name, flat."""
+        plain = ("question_id", "answer", "read", "target", "cluster", "refused")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            **{f"value/{name}": value for name, value in self.values.items()},
+            **{f"group/{axis}": row for axis, row in self.groups.items()},
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class TaskStore:

@@ -118,36 +118,7 @@ def gate_json(gate: Gate) -> dict[str, JSON]:
         "baseline": gate.baseline,
         "alpha": gate.alpha,
         "strict": gate.strict,
-        "tasks": {
-            one.comparison.label: {
-                "verdict": one.verdict,
-                "why": one.why,
-                "margin": one.margin,
-                "p_holm": one.p,
-                **comparison_json(one.comparison),
-            }
-            for one in gate.tasks
-        },
-    }
-
-
-def comparison_json(one: TaskComparison) -> dict[str, JSON]:
-    """One task's comparison, unrounded, in the paper's unit."""
-    return {
-        "headline": one.headline,
-        "first": one.values[0],
-        "second": one.values[1],
-        "difference": one.difference.value,
-        "low": one.difference.low,
-        "high": one.difference.high,
-        "p": one.p,
-        "test": one.test,
-        "detectable": one.detectable,
-        "gained": one.gained,
-        "lost": one.lost,
-        "questions": one.questions,
-        "clusters": one.clusters,
-        "clusters_left_out": one.left_out,
+        "tasks": {one.comparison.label: one.figures() for one in gate.tasks},
     }
 
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import typer
 
+from lvlm_eval import comparison
 from lvlm_eval.commands.output import show, show_json
-from lvlm_eval.comparison import Finishes, compare_runs
+from lvlm_eval.comparison import Finishes
 from lvlm_eval.durable import write_lines, write_text
-from lvlm_eval.errors import NotComparable
 from lvlm_eval.plugins import finish_of
-from lvlm_eval.regression import Policy, check, name_of
+from lvlm_eval.regression import Policy, check
 from lvlm_eval.store import find_run
 from lvlm_eval.verdicts import (
-    comparison_json,
     comparison_table,
     flip_lines,
     gate_json,
@@ -45,29 +44,24 @@ def compare(
 ) -> None:
     """Print each task's difference and write the questions that were marked differently."""
     first, second = (find_run(run, results) for run in runs)
-    labels = [task.label for task in first.tasks()]
-    common = [label for label in labels if label in {task.label for task in second.tasks()}]
-    names = (name_of(first), name_of(second))
-    if not common:
-        raise NotComparable(f"{names[0]} and {names[1]} have no task in common")
-    compared = compare_runs(first, second, common, _finishes(plugins), allowed=allowed)
+    compared = comparison.compare(first, second, _finishes(plugins), allowed)
     file = flips or results / "flips" / f"{first.run_id}-{second.run_id}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_lines(file, flip_lines(compared))
-    others = sorted({t.label for s in (first, second) for t in s.tasks()} - set(common))
+    write_lines(file, flip_lines(compared.tasks))
     if as_json:
         show_json(
             {
-                "first": names[0],
-                "second": names[1],
-                "tasks": {one.label: comparison_json(one) for one in compared},
-                "only_one_run_has": others,
+                "first": compared.first,
+                "second": compared.second,
+                "tasks": {one.label: one.figures() for one in compared.tasks},
+                "only_one_run_has": compared.others,
                 "flips": str(file),
             }
         )
         return
-    table = comparison_table(*names, compared)
-    notes = [f"only one of the runs has {', '.join(others)}"] if others else []
+    table = comparison_table(compared.first, compared.second, compared.tasks)
+    others = ", ".join(compared.others)
+    notes = [f"only one of the runs has {others}"] if others else []
     show(replace(table, notes=(*table.notes, *notes)))
     typer.echo(f"flips: {file}")
 
