@@ -30,6 +30,7 @@ from lvlm_eval.errors import RunMismatch, StoreError
 from lvlm_eval.schema import (
     JSON,
     Cost,
+    Estimate,
     Record,
     Response,
     Summary,
@@ -159,7 +160,7 @@ class TaskStore:
         return [parse_line(line, f"{file}:{number}") for number, line in read_lines(file)]
 
     def write_summary(self, summary: Summary) -> None:
-        write_json(self.folder / "summary.json", asdict(summary))
+        write_json(self.folder / "summary.json", written(summary))
 
     def summary(self) -> Summary | None:
         """The metrics; None while the task is not marked."""
@@ -203,3 +204,17 @@ def side_by_side(costs: Sequence[Cost]) -> Cost:
     joined = functools.reduce(one_after_other, costs)
     seconds, workers = max(cost.seconds for cost in costs), sum(cost.workers for cost in costs)
     return replace(joined, seconds=seconds, workers=workers)
+
+
+def written(summary: Summary) -> dict[str, JSON]:
+    """The summary as `summary.json` has it; `undefined` stands only where a resample was."""
+    found: dict[str, JSON] = asdict(summary)
+    for estimates in ("metrics", "variants"):
+        several = {**getattr(summary, estimates)}
+        found[estimates] = {name: _written(estimate) for name, estimate in several.items()}
+    return found
+
+
+def _written(estimate: Estimate) -> dict[str, JSON]:
+    values: dict[str, JSON] = asdict(estimate)
+    return values if estimate.undefined else {k: values[k] for k in ("value", "low", "high")}

@@ -22,6 +22,7 @@ from lvlm_eval.reporting.breakdowns import run_table
 from lvlm_eval.schema import JSON
 from lvlm_eval.sequential import Decision
 from lvlm_eval.store import RunStore
+from lvlm_eval.task_store import written
 from lvlm_eval.trackers import Tracker, open_tracker
 from lvlm_eval.verdicts import decision_table
 
@@ -147,6 +148,6 @@ def _as_json(store: RunStore, found: Mapping[str, Decision]) -> dict[str, JSON]:
         "mode": store.run.mode,
         "folder": str(store.folder),
         "run_id": store.run_id,
-        "tasks": {label: asdict(s) for label, s in summaries.items() if s is not None},
+        "tasks": {label: written(s) for label, s in summaries.items() if s is not None},
         "decisions": {label: asdict(decision) for label, decision in found.items()},
     }

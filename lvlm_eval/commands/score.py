@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -22,6 +22,7 @@ from lvlm_eval.reporting.breakdowns import run_table
 from lvlm_eval.run import check_answers, check_verdicts
 from lvlm_eval.schema import Response, Run, Task
 from lvlm_eval.store import RunStore, find_run
+from lvlm_eval.task_store import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def check_same_questions(questions: Questions, digest: str, where: str) -> None:
 def _finish(store: RunStore, *, as_json: bool) -> None:
     if as_json:
         summaries = {task.label: task.summary() for task in store.tasks()}
-        found = {label: asdict(s) for label, s in summaries.items() if s is not None}
+        found = {label: written(s) for label, s in summaries.items() if s is not None}
         show_json({"folder": str(store.folder), "tasks": found})
         return
     show(run_table(store))
