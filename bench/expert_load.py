@@ -14,14 +14,10 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
 from lvlm_eval.demo.root import demo_root
 from lvlm_eval.model_spec import DEMO_CHECKPOINTS
 from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.adapter import MoELlava
-from lvlm_eval.models.moe_llava.moe import MoELayer, RouterStats
 from lvlm_eval.models.moe_llava.parallel.experts import balanced, imbalance, in_turn
 from lvlm_eval.schema import Decoding, Request
 from lvlm_eval.tasks.pope import TASK
@@ -32,24 +28,13 @@ Counts = dict[int, list[int]]
 
 def loads(model: MoELlava, requests: list[Request]) -> Counts:
     """For each MoE layer, how many choices each expert served while these were answered."""
-    found: dict[int, Tensor] = {}
-
-    def count(module: nn.Module, given: object, out: tuple[Tensor, RouterStats]) -> None:
-        stats = out[1]
-        served = stats.choices[stats.kept].bincount(minlength=stats.logits.shape[1])
-        found[stats.layer] = found.get(stats.layer, torch.zeros_like(served)) + served
-
-    layers = [layer for layer in model.engine.network.modules() if isinstance(layer, MoELayer)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
     for _ in model.generate(iter(requests), Decoding(max_new_tokens=8)):
         pass
-    for hook in hooks:
-        hook.remove()
-    return {layer: found[layer].tolist() for layer in sorted(found)}
+    return model.take_served()
 
 
 def main(count: int) -> None:
-    model = moe_llava.load(str(DEMO_CHECKPOINTS / "demo"), device="cpu")
+    model = moe_llava.load(str(DEMO_CHECKPOINTS / "demo"), device="cpu", routing_stats=True)
     with tempfile.TemporaryDirectory() as cache:
         samples = list(islice(TASK.samples(demo_root(Path(cache))), count))
         requests = [sample.request for sample in samples]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from lvlm_eval.schema import Decoding, Model, Request, Response, Sample
@@ -34,6 +34,15 @@ class ReadsAhead(Model, Protocol):
     @property
     def stalled_seconds(self) -> float:
         """In all, since the model was opened."""
+        ...
+
+
+@runtime_checkable
+class CountsExperts(Model, Protocol):
+    """A model that can count how many tokens each of its experts served."""
+
+    def take_served(self) -> Mapping[int, Sequence[int]]:
+        """Counts by layer and expert since they were last taken; empty where none are kept."""
         ...
 
 

@@ -33,6 +33,7 @@ _FOLDER = r"(?!\.)[\w.@+-]+"
 _NAMES = re.compile(
     rf"run\.json|{_FOLDER}/(task|summary|cost|server|decision)\.json"
     rf"|{_FOLDER}/scores\.jsonl|{_FOLDER}/responses(\.[\w.@+-]+)?\.jsonl"
+    rf"|{_FOLDER}/routing(\.[\w.@+-]+)?\.npz"
 )
 # What the standard library's reader raises on bytes that are no zip, or no longer one.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)

@@ -40,9 +40,14 @@ def write_json(file: Path, value: Mapping[str, JSON]) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """As `write_json`, for any text."""
+    write_bytes(file, text.encode())
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """As `write_json`, for anything."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as opened:
-        opened.write(text)
+    with temporary.open("wb") as opened:
+        opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
     temporary.replace(file)

@@ -23,7 +23,16 @@ from lvlm_eval.judging import Judge, demand_judge
 from lvlm_eval.model_spec import ModelSpec, load_model
 from lvlm_eval.placement import Place
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
-from lvlm_eval.run import ask, check_answers, check_verdicts, mark, pending, retries, untraced
+from lvlm_eval.run import (
+    ask,
+    check_answers,
+    check_verdicts,
+    mark,
+    pending,
+    retries,
+    routing_kept,
+    untraced,
+)
 from lvlm_eval.schema import JSON, Decoding, Mode, Response, Run, Sample, Summary, Task
 from lvlm_eval.sequential import UntilDecided
 from lvlm_eval.store import RunStore
@@ -234,7 +243,7 @@ def _create(run: Run, candidate: Candidate, questions: Sequence[Questions], plan
     """The run's store. The hub's commit is provenance: the digest says whether weights changed."""
     revision = revision_of(candidate.spec.location)
     provenance = _provenance() | ({"revision": revision} if revision else {})
-    model = load_model(candidate.spec, plan.options, plan.plugin_files)
+    model = load_model(candidate.spec, plan.options, plan.plugin_files, plan.place)
     if isinstance(model, Sized):
         provenance["model"] = model.size()
     store = RunStore.create(plan.results, run, provenance)
@@ -274,7 +283,7 @@ def _ask_all(
             if plan.until is not None:
                 asked, wanted = plan.until.begin(model, q, store, wanted)
             again, decoding = retries(wanted, task_store), decoding_of(q, plan)
-            with task_store.writer() as writer:
+            with task_store.writer() as writer, routing_kept(model, task_store):
                 cost = ask(asked, q, wanted, writer, decoding=decoding, progress=advance)
             task_store.add_cost(replace(cost, retries=again))
 

@@ -71,14 +71,15 @@ def load_model(
 ) -> Model:
     """The model, opened. `given` are options of the command, kept where the adapter has them.
 
-    The signature of the adapter's `load` is the schema of its options. place: this process among
+    The signature of the adapter's `load` is the schema of its options; one that is a keyword of
+    Python has an underscore behind it there (`from_`). place: this process among
     those of the model's replica, given to an adapter that has `parallel`; others can only be
     replicated.
     """
     load = adapter(spec.adapter, files).load
     signature = inspect.signature(load)
     rest = [p for p in signature.parameters.values() if p.name != _PARALLEL][1:]
-    known = {parameter.name: parameter for parameter in rest}
+    known = {_typed(parameter.name): parameter for parameter in rest}
     options: dict[str, object] = {}
     if place is not None and place.placement.tp > 1:
         if _PARALLEL not in signature.parameters:
@@ -91,11 +92,11 @@ def load_model(
         if key not in known and key in spec.options:
             raise UsageError(
                 f"{spec.adapter} has no option {key!r}; it takes "
-                + (", ".join(f"{p.name}={p.default}" for p in rest) or "none")
+                + (", ".join(f"{name}={p.default}" for name, p in known.items()) or "none")
             )
         if key not in known:
             raise UsageError(f"{spec.adapter} has no {key}, so --{key} {value} cannot be obeyed")
-        options[key] = _converted(value, known[key], spec.adapter)
+        options[known[key].name] = _converted(value, known[key], spec.adapter)
     model: Model = load(spec.location, **options)
     return model
 
@@ -103,7 +104,12 @@ def load_model(
 def option_names(spec: ModelSpec, files: Sequence[Path] = ()) -> list[str]:
     """The names of the options that the model's adapter takes."""
     signature = inspect.signature(adapter(spec.adapter, files).load)
-    return [name for name in signature.parameters if name != _PARALLEL][1:]
+    return [_typed(name) for name in signature.parameters if name != _PARALLEL][1:]
+
+
+def _typed(parameter: str) -> str:
+    """The parameter's name as it is typed."""
+    return parameter.removesuffix("_")
 
 
 def _converted(value: str, parameter: inspect.Parameter, owner: str) -> object:

@@ -23,7 +23,7 @@ from lvlm_eval.model_spec import load_model
 from lvlm_eval.placement import Place
 from lvlm_eval.portions import Portion, divide
 from lvlm_eval.questions import Questions, in_mode
-from lvlm_eval.run import ask
+from lvlm_eval.run import ask, routing_kept
 from lvlm_eval.schema import JSON, Cost, Model, Sample
 from lvlm_eval.store import RunStore
 from lvlm_eval.task_store import one_after_other, side_by_side
@@ -165,7 +165,8 @@ class _Replica:
             show(what)
 
         show(what)
-        with store.task(questions.label).writer(str(self.place.replica)) as writer:
+        task_store, worker = store.task(questions.label), str(self.place.replica)
+        with task_store.writer(worker) as writer, routing_kept(model, task_store, worker):
             costs = [
                 ask(
                     model,

@@ -10,10 +10,11 @@ import math
 import resource
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TypeVar
 
-from lvlm_eval.abilities import Baseline, ReadsAhead
+from lvlm_eval.abilities import Baseline, CountsExperts, ReadsAhead
 from lvlm_eval.answers.traces import without_trace
 from lvlm_eval.durable import LineWriter
 from lvlm_eval.errors import TooFewAnswers
@@ -99,6 +100,17 @@ def ask(
 
 def _stalled(model: Model) -> float:
     return model.stalled_seconds if isinstance(model, ReadsAhead) else 0.0
+
+
+@contextmanager
+def routing_kept(model: Model, store: TaskStore, worker: str = "") -> Iterator[None]:
+    """Adds what the model's experts served meanwhile to the task's folder, if it counts that;
+    also where it ends early."""
+    try:
+        yield
+    finally:
+        if isinstance(model, CountsExperts) and (served := model.take_served()):
+            store.add_routing(served, worker)
 
 
 def mark(

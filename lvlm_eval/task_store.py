@@ -5,6 +5,7 @@ responses*.jsonl    one line an answer, appended as it comes; a file a worker
 verdicts.jsonl      what a judge said of the answers, where the task is judged
 scores.jsonl        one line a marked answer, in sample order
 summary.json        the metrics with their intervals
+routing*.npz        where it was counted, what each expert served; see routing.py
 cost.json           time and tokens; never part of a result
 """
 
@@ -27,6 +28,7 @@ from lvlm_eval.durable import (
     write_lines,
 )
 from lvlm_eval.errors import RunMismatch, StoreError
+from lvlm_eval.routing import FILES, Loads, read_loads, summed, write_loads
 from lvlm_eval.schema import (
     JSON,
     Cost,
@@ -183,6 +185,16 @@ class TaskStore:
             return None
         content = {k: v for k, v in read_json(file).items() if k != "questions_per_second"}
         return parse(Cost, content, str(file))
+
+    def add_routing(self, served: Loads, worker: str = "") -> None:
+        """Add what experts served in this start to what the worker's earlier ones did."""
+        file = self.folder / (f"routing.{worker}.npz" if worker else "routing.npz")
+        before = [read_loads(file)] if file.exists() else []
+        write_loads(file, summed([*before, served], str(file)))
+
+    def routing(self) -> dict[int, list[int]]:
+        """What each expert served, by layer; empty where that was not counted."""
+        return summed(map(read_loads, sorted(self.folder.glob(FILES))), str(self.folder))
 
 
 def one_after_other(one: Cost, other: Cost) -> Cost:

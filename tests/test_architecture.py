@@ -58,6 +58,7 @@ LAYERS = (
         "prompts",
         "pulse",
         "questions",
+        "routing",
         "server_figures",
         "sheet",
         "similarity",

@@ -49,6 +49,9 @@ def load(
     select_feature: str = "auto",
     deterministic: bool = False,
     base: str = "",
+    routing_stats: bool = False,
+    placement: str = "in_turn",
+    from_: str = "",
     parallel: Place | None = None,
 ) -> MoELlava:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
@@ -66,11 +69,14 @@ def load(
     (config.json's), patch, cls_patch (which keeps the patch that SigLIP loses with `patch`).
     deterministic: numerics that do not depend on what is computed together, slower
     (docs/determinism.md). base: the model under a folder that holds a projector or a LoRA adapter
-    only. parallel: this process among those that have the model together (docs/parallel.md).
-    Raises CheckpointError, UsageError.
+    only. routing_stats: what each expert serves is counted, for the run's routing.npz. placement:
+    of experts over --parallel's ep groups: in_turn, balanced (by the counts of the run or file
+    `from`). parallel: this process among those that have the model together (docs/parallel.md).
+    Raises CheckpointError, UsageError, StoreError.
     """
     from .adapter import open_model
     from .chat import known_conversation
+    from .parallel.measured import choose_placement
     from .pictures import choose_image_settings
     from .quant import choose_quant
     from .settings import choose_settings
@@ -82,7 +88,8 @@ def load(
     if batch_tokens < 0:
         raise UsageError(f"batch_tokens must be 0 (what fits) or more, got {batch_tokens}")
     settings = replace(settings, conversation=template, quant=chosen, deterministic=deterministic)
-    settings = replace(settings, batch_tokens=batch_tokens, reuse=reuse)
+    settings = replace(settings, batch_tokens=batch_tokens, reuse=reuse, counts=routing_stats)
+    settings = replace(settings, measured=choose_placement(placement, from_, parallel))
     return open_model(checkpoint, towers, settings, images, base, parallel)
 
 

@@ -23,6 +23,7 @@ from .parallel.opening import open_shared
 from .parallel.replica import Leading, follow
 from .pictures import READERS, ImageSettings, PictureReader
 from .preprocess import Processor, read_processor
+from .served import Served
 from .settings import DTYPES, Settings
 from .stream import text_pieces
 from .tokenizer import Tokenizer, read_tokenizer
@@ -41,6 +42,8 @@ def open_model(
 ) -> MoELlava:
     """The model, opened: configuration and digest are read, weights not yet."""
     opened = open_checkpoint(checkpoint, towers, base)
+    if settings.measured:
+        settings.measured.check_fits(opened.config.moe)
     if images.select_feature != "auto":
         config = replace(opened.config, select_feature=images.select_feature)
         opened = replace(opened, config=config)
@@ -52,6 +55,7 @@ class MoELlava:
     """A Model. Tokenizer, preprocessing and weights are read when they are first needed.
 
     place: this process among those that have the model together; None for one by itself.
+    served: what each expert serves, where that is counted.
     """
 
     checkpoint: Checkpoint
@@ -59,6 +63,7 @@ class MoELlava:
     images: ImageSettings = AS_CONFIGURED
     place: Place | None = None
     stall: Stall = field(default_factory=Stall)
+    served: Served = field(default_factory=Served)
 
     @property
     def stalled_seconds(self) -> float:
@@ -200,6 +205,10 @@ class MoELlava:
             processor.check_fits(vision.image_size, fields.origin)
         return processor
 
+    def take_served(self) -> dict[int, list[int]]:
+        """What each expert served, by layer, since that was last taken; empty if not counted."""
+        return self.served.take()
+
     def follow(self) -> None:
         """In a process that does not lead its replica: computes along, until `release` there."""
         follow(self.shared.engine, self.shared.wire)
@@ -234,6 +243,8 @@ class MoELlava:
 
     def _engine(self, network: Network, budget: int) -> Engine:
         settings = self.settings
+        if settings.counts and (self.place is None or self.place.leads):
+            self.served.watch(network)
         return Engine(
             network,
             self.chat.stops,

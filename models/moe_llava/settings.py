@@ -11,6 +11,7 @@ from lvlm_eval.devices import choose_device
 from lvlm_eval.errors import UsageError
 
 from .engine.engine import EngineRouting
+from .parallel.measured import Measured
 from .quant import Quant
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -19,11 +20,13 @@ PLACES = {"cpu": 64, "cuda": 512}  # sequences at once by the device's type; 64 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a checkpoint is run; all but batch, batch_tokens and reuse may change an answer.
+    """How a checkpoint is run; all but batch, batch_tokens, reuse and the last two may change an
+    answer.
 
     batch, batch_tokens: sequences and cached positions at once. reuse: of what prompts share.
     routing_seed: of the second experts under routing "sampled". conversation: a template's name,
-    "" for the checkpoint's own.
+    "" for the checkpoint's own. counts: whether what each expert serves is counted. measured:
+    loads by which experts are placed; None: in turn.
     """
 
     device: str
@@ -36,6 +39,8 @@ class Settings:
     deterministic: bool = False
     batch_tokens: int = 0
     reuse: bool = True
+    counts: bool = False
+    measured: Measured | None = None
 
 
 def choose_settings(

@@ -24,6 +24,7 @@ def run(tmp_path: Path) -> RunStore:
     store = marked_run(tmp_path / "runs", [1, 0, 1, 1], model="org/Some Model", size=2)
     with store.task("tiny").writer() as writer:
         writer.add({"question_id": "q0", "text": "a secret", "finish": "stop"})
+    store.task("tiny").add_routing({0: [3, 1]})
     (store.folder / "notes.txt").write_text("mine")
     return store
 
@@ -56,6 +57,7 @@ def altered(file: Path, change: Change, *, listed: bool = False) -> Path:
 def test_a_bundle_reads_like_the_folder(run: RunStore, file: Path, tmp_path: Path) -> None:
     store = find_run(str(file), tmp_path / "nowhere")
     assert store.run == run.run
+    assert store.task("tiny").routing() == {0: [3, 1]}
     assert store.folder.name == run.run_id
     assert store.folder.parent.name == run.folder.parent.name == "org-Some-Model"
     assert store.task("tiny").scores() == run.task("tiny").scores()

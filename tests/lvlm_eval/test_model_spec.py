@@ -113,3 +113,13 @@ def test_only_an_adapter_with_parallel_is_shared_out_and_nobody_types_it(tmp_pat
     with pytest.raises(UsageError, match="no option 'parallel'; it takes voices=1"):
         load_model(parse_model("choir:c,parallel=x", (adapter,)), {}, (adapter,))
     assert option_names(spec, (adapter,)) == ["voices"]
+
+
+def test_an_option_may_be_called_by_a_keyword_of_python(tmp_path: Path) -> None:
+    adapter = tmp_path / "choir.py"
+    adapter.write_text("def load(location, *, from_=''):\n    return from_\n")
+    spec = parse_model("choir:c,from=afar", (adapter,))
+    assert load_model(spec, {}, (adapter,)) == "afar"  # type: ignore[comparison-overlap]
+    assert option_names(spec, (adapter,)) == ["from"]
+    with pytest.raises(UsageError, match="no option 'from_'; it takes from="):
+        load_model(parse_model("choir:c,from_=afar", (adapter,)), {}, (adapter,))

@@ -169,6 +169,9 @@ def test_replicas_of_several_processes_share_the_questions(
     assert others == [[], [], []]
     assert isinstance(stores, list)
     assert [result(store) for store in stores] == [result(store) for store in alone]
+    served = [store.task("tiny").routing() for store in alone]
+    assert [sum(counts[0]) for counts in served] == [30, 30]
+    assert [store.task("tiny").routing() for store in stores] == served
 
 
 def test_a_model_that_could_be_shared_out_is_replicated_whole(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 
-from .parts import Homes
+from lvlm_eval.routing import Loads
 
-# For each MoE layer, how many choices of tokens each of its experts served.
-Loads = Mapping[int, Sequence[int]]
+from .parts import Homes
 
 
 def in_turn(experts: Mapping[int, int], groups: int) -> Homes:

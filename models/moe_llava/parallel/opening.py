@@ -17,6 +17,7 @@ from ..network import Network
 from ..settings import DTYPES, Settings
 from .collectives import Ranks, join
 from .experts import in_turn
+from .measured import Measured
 from .parts import Seat, check_divides
 from .replica import agree
 from .sharing import cuts_tower, narrow
@@ -58,7 +59,7 @@ def open_shared(
 def _load(checkpoint: Checkpoint, vocabulary: int, settings: Settings, place: Place) -> Network:
     config, dtype = checkpoint.network_config(vocabulary), DTYPES[settings.dtype]
     check_divides(config, place.placement)
-    seat = _seat(config, place, dtype.itemsize)
+    seat = _seat(config, place, dtype.itemsize, settings.measured)
     own = partial(narrow, seat=seat, config=config)
     network = checkpoint.load(vocabulary, dtype, settings.device, settings.quant, own)
     if settings.deterministic:
@@ -69,8 +70,9 @@ def _load(checkpoint: Checkpoint, vocabulary: int, settings: Settings, place: Pl
     return network
 
 
-def _seat(config: NetworkConfig, place: Place, itemsize: int) -> Seat:
+def _seat(config: NetworkConfig, place: Place, itemsize: int, measured: Measured | None) -> Seat:
     experts = dict(zip(config.moe.layers, config.moe.experts, strict=True)) if config.moe else {}
-    homes = in_turn(experts, place.placement.ep)
+    groups = place.placement.ep
+    homes = measured.homes(groups) if measured else in_turn(experts, groups)
     tower = cuts_tower(config.vision, place.placement.tp, itemsize)
     return Seat(place.placement, place.inner, homes, tower)

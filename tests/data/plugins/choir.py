@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvlm_eval.placement import Place
@@ -25,6 +25,7 @@ class Choir:
     folder: Path
     song: str
     place: Place | None
+    sung: list[int] = field(default_factory=lambda: [0, 0])
 
     @property
     def name(self) -> str:
@@ -36,7 +37,13 @@ class Choir:
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
         for request in requests:
             yes = len(request.prompt.text) + len(request.prompt.images)
+            self.sung[yes % 2] += 1
             yield Response(request.question_id, ("yes", "no")[yes % 2], "stop", 1)
+
+    def take_served(self) -> dict[int, list[int]]:
+        """Answers of either kind, as if an expert gave each."""
+        served, self.sung[:] = list(self.sung), [0, 0]
+        return {0: served}
 
     def follow(self) -> None:
         self._note("follows")

@@ -10,6 +10,7 @@ import pytest
 
 from bench.scaling import step
 from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
+from lvlm_eval.routing import write_loads
 from lvlm_eval.schema import JSON
 
 from .launch import Job, launch
@@ -22,15 +23,18 @@ FAR = 1e-4  # of logits
 
 def test_two_processes_answer_like_one_and_end_when_one_dies(tmp_path: Path) -> None:
     folders: list[JSON] = [str(GOLDEN / name) for name in ("phi_residual", "qwen")]
+    loads = tmp_path / "routing.npz"  # in turn the two heaviest are together
+    write_loads(loads, {0: [60, 10, 50, 0], 2: [9, 1, 9, 1]})
     jobs: list[Job] = [
         ("fixtures", 1, 2, 1, folders[:1]),
         ("fixtures", 1, 2, 2, folders[1:]),
         ("answers", 1, 2, 2, folders[0]),
         ("sent", 1, 2, 2, folders[1]),
+        ("placed", 1, 2, 2, [folders[1], str(loads)]),
         ("refused", 1, 2, 2, str(GOLDEN / "phi_dense")),
         ("dying", 1, 2, 1, folders[0]),
     ]
-    split, dealt, answers, sent, refusal, death = launch(jobs, tmp_path, 120)
+    split, dealt, answers, sent, placed, refusal, death = launch(jobs, tmp_path, 120)
     _check_all([split, dealt])
     assert isinstance(answers, dict)
     assert [way for way, same in answers.items() if same is not True] == []
@@ -38,6 +42,10 @@ def test_two_processes_answer_like_one_and_end_when_one_dies(tmp_path: Path) -> 
     decoder = open_checkpoint(str(GOLDEN / "qwen")).network_config(512).decoder
     expected = step(decoder, tokens=24, asked=24, ranks=2, size=4).bytes
     assert float(str(sent)) == pytest.approx(expected, rel=0.01)
+    assert isinstance(placed, dict)
+    assert float(str(placed["far"])) <= FAR
+    assert placed["here"] == [[0, 3], [0, 1]]  # in turn both would be [0, 2]
+    assert placed["served"] == [48, 48]  # each of 24 tokens by two experts of a layer
     assert "there are 0 experts in a layer" in str(refusal)
     assert isinstance(death, Sequence)
     seconds, said = death

@@ -24,6 +24,7 @@ from lvlm_eval.errors import CheckpointError, Incomplete
 from lvlm_eval.launcher import Store
 from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.adapter import MoELlava
+from lvlm_eval.models.moe_llava.moe import MoELayer
 from lvlm_eval.models.moe_llava.recorded import compute, repeated
 from lvlm_eval.models.moe_llava.recorded.bench import set_up
 from lvlm_eval.models.moe_llava.recorded.fixture import read_fixture
@@ -135,6 +136,30 @@ def sent(place: Place, folder: str) -> JSON:
     return counted[0]
 
 
+def placed(place: Place, where: list[str]) -> JSON:
+    """How far logits of 24 tokens are from the whole network's, experts placed by a file's loads,
+    and which of each layer's live here."""
+    folder, loads = where
+    model = moe_llava.load(
+        folder, device="cpu", parallel=place, placement="balanced", from_=loads, routing_stats=True
+    )
+    shared, whole = model.shared.network, moe_llava.load(folder, device="cpu").engine.network
+    with torch.inference_mode():
+        ours, theirs = (
+            net(net.decoder.embed(torch.arange(24)[None])).logits for net in (shared, whole)
+        )
+    served = model.take_served()
+    torch.distributed.destroy_process_group()
+    layers = [module for module in shared.modules() if isinstance(module, MoELayer)]
+    here = [
+        [n for n, at in enumerate(layer.places.tolist()) if at < len(layer.experts)]
+        for layer in layers
+        if layer.places is not None
+    ]
+    total = [sum(counts) for counts in served.values()]
+    return {"far": float((ours - theirs).abs().max()), "here": here, "served": total}
+
+
 def refused(place: Place, folder: str) -> JSON:
     """What is said where a network cannot be cut so."""
     model = moe_llava.load(folder, device="cpu", parallel=place)
@@ -165,6 +190,7 @@ JOBS: dict[str, Callable[..., JSON]] = {
     "fixtures": fixtures,
     "answers": answers,
     "sent": sent,
+    "placed": placed,
     "refused": refused,
     "dying": dying,
 }
