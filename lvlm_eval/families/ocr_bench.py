@@ -16,6 +16,7 @@ FORMULAS = "Handwritten Mathematical Expression Recognition"
 OTHERS = ("Scene Text-centric VQA", "Doc-oriented VQA", "Key Information Extraction", FORMULAS)
 FORMULA_SET = "HME100k"
 TOTAL, TEXT = "final_score", "text_recognition"
+QUESTIONS = 1000.0  # a point each
 
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
@@ -100,13 +101,14 @@ def _items(records: Sequence[Record]) -> dict[str, JSON]:
 
 
 SCORERS: Mapping[str, Scorer] = {
-    "official": Scorer(contains(is_formula_set), tally, finish, TOTAL, official),
+    "official": Scorer(contains(is_formula_set), tally, finish, TOTAL, official, best=QUESTIONS),
     "lmms_eval": Scorer(
         contains(is_formula_set, half_width),
         tally,
         finish,
         TOTAL,
         official_lmms,
+        best=QUESTIONS,
         why="full-width letters and signs count as plain ones",
     ),
     "vlmevalkit": Scorer(
@@ -115,6 +117,7 @@ SCORERS: Mapping[str, Scorer] = {
         finish,
         TOTAL,
         official_vlmevalkit,
+        best=QUESTIONS,
         why="formulas are told by their type, not by the data set they are from",
     ),
 }
