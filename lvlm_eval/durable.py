@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import json
 import os
 import re
@@ -16,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -56,10 +57,12 @@ def write_bytes(file: Path, content: bytes) -> None:
 
 def write_lines(file: Path, values: Iterable[Mapping[str, JSON]]) -> None:
     """As `write_json`, one compact object a line."""
-    buffer = io.StringIO()
-    with jsonlines.Writer(buffer, compact=True, dumps=_dumps) as writer:
-        writer.write_all(values)
-    write_text(file, buffer.getvalue())
+    write_text(file, _as_lines(values))
+
+
+def _as_lines(values: Iterable[Mapping[str, JSON]]) -> str:
+    lines = "\n".join(map(_dumps, values))
+    return lines and lines + "\n"
 
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -67,7 +70,17 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=F
 
 def fields_of(value: DataclassInstance) -> dict[str, JSON]:
     """A dataclass whose fields are plain JSON, as an object: `asdict` without copying them."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    names, get = _getter(type(value))
+    return dict(zip(names, get(value), strict=True))
+
+
+@lru_cache
+def _getter(
+    kind: type[DataclassInstance],
+) -> tuple[tuple[str, ...], Callable[[DataclassInstance], tuple[JSON, ...]]]:
+    """The names of a dataclass's fields, of which it has several, and what gets them all."""
+    names = tuple(field.name for field in fields(kind))
+    return names, attrgetter(*names)
 
 
 def read_json(file: Path) -> Mapping[str, JSON]:
@@ -175,7 +188,7 @@ class LineWriter:
 
     def add_all(self, values: Iterable[Mapping[str, JSON]]) -> None:
         """Answers that are there already, all on disk at once."""
-        text = "".join(_dumps(value) + "\n" for value in values)
+        text = _as_lines(values)
         with self._lock:
             self._file.write(text.encode())
             self._unsynced += 1

@@ -36,15 +36,31 @@ def tally_values(values: Iterable[tuple[str, float]]) -> dict[str, float]:
     """
     sums: dict[str, float] = {}
     for name, value in values:
-        sums[name + _COUNT] = sums.get(name + _COUNT, 0.0) + 1.0
-        sums[name + _TOTAL] = sums.get(name + _TOTAL, 0.0) + value
+        counted, total = _keys(name)
+        sums[counted] = sums.get(counted, 0.0) + 1.0
+        sums[total] = sums.get(total, 0.0) + value
     return sums
+
+
+def tally_named(name: str, values: Sequence[float]) -> dict[str, float]:
+    """As `tally_values` of values that all go by one name."""
+    if not values:
+        return {}
+    total = 0.0
+    for value in values:
+        total += value
+    return dict(zip(_keys(name), (float(len(values)), total), strict=True))
+
+
+@lru_cache(maxsize=1 << 14)
+def _keys(name: str) -> tuple[str, str]:
+    return name + _COUNT, name + _TOTAL
 
 
 def totals(sums: Tally) -> dict[str, tuple[float, float]]:
     """Total and count of each value that `tally_values` summed, by name."""
     return {
-        (name := key.removesuffix(_COUNT)): (sums.get(name + _TOTAL, 0.0), count)
+        (name := key[: -len(_COUNT)]): (sums.get(_keys(name)[1], 0.0), count)
         for key, count in sums.items()
         if key.endswith(_COUNT)
     }
@@ -57,7 +73,7 @@ def means(sums: Tally) -> dict[str, float]:
 
 def tally_correct(records: Sequence[Record]) -> dict[str, float]:
     """Sums for the mean of the items' "correct"."""
-    return tally_values(("correct", record.score.values["correct"]) for record in records)
+    return tally_named("correct", [record.score.values["correct"] for record in records])
 
 
 def ratio(part: float, whole: float) -> float:

@@ -140,11 +140,8 @@ def mark(
     tallies = [task.scorer.tally(cluster) for cluster in clusters]
     metrics = bootstrap(tallies, task.scorer.finish) if tallies else {}
     answers = _by_cluster(marked, lambda pair: pair[0])
-    variants = {
-        name: _variant(scorer, answers)
-        for name, scorer in task.variants.items()
-        if name != task.primary and marked
-    }
+    others = {name: scorer for name, scorer in task.variants.items() if name != task.primary}
+    variants = _variants(others, answers) if marked else {}
     lines = list(_score_lines(records, clusters, tallies))
     summary = Summary(
         task=questions.label,
@@ -216,19 +213,32 @@ def check_verdicts(summary: Summary, max_failures: float) -> None:
         )
 
 
-def _variant(scorer: Scorer, clusters: Iterable[Sequence[Answered]]) -> Estimate:
-    """Another scorer's headline, in the paper's unit."""
+def _variants(
+    scorers: Mapping[str, Scorer], clusters: Iterable[Sequence[Answered]]
+) -> dict[str, Estimate]:
+    """The other scorers' headlines, in the paper's unit.
+
+    Cluster by cluster, all scorers on each: what they read is near the processor then.
+    """
+    tallies: dict[str, list[Tally]] = {name: [] for name in scorers}
+    for pairs in clusters:
+        for name, scorer in scorers.items():
+            tallies[name].append(_brief(scorer, pairs))
+    return {name: _headline(scorer, tallies[name]) for name, scorer in scorers.items()}
+
+
+def _brief(scorer: Scorer, pairs: Sequence[Answered]) -> Tally:
+    if scorer.brief is not None:
+        return scorer.brief(pairs)
+    return scorer.tally([Record(s, r, scorer.score(s, r)) for s, r in pairs])
+
+
+def _headline(scorer: Scorer, tallies: Sequence[Tally]) -> Estimate:
     from lvlm_eval.stats import bootstrap
 
     def headline(sums: Tally) -> dict[str, float]:
         return {"headline": scorer.scale * scorer.finish(sums).get(scorer.headline, math.nan)}
 
-    tallies = [
-        scorer.tally([Record(s, r, scorer.score(s, r)) for s, r in pairs])
-        if scorer.brief is None
-        else scorer.brief(pairs)
-        for pairs in clusters
-    ]
     return bootstrap(tallies, headline)["headline"]
 
 

@@ -65,13 +65,13 @@ class ScoreLine:
         sample, score = record.sample, record.score
         return cls(
             sample.question_id,
-            dict(score.values),
+            score.values,
             score.answer,
             score.read,
             sample.target,
             sample.groups,
             sample.cluster,
-            dict(tally),
+            tally,
             is_refusal(record.response.text),
         )
 

@@ -92,9 +92,9 @@ def as_compared(answer: str, annotators: Sequence[str]) -> tuple[str, list[str]]
 
     Where all annotators agree to the letter nothing is normalised: comparison is exact.
     """
-    if len({one_line(other) for other in set(annotators)}) == 1:
-        return one_line(answer), [one_line(other) for other in annotators]
-    return _normal(answer), [_normal(other) for other in annotators]
+    given = set(annotators)
+    read = one_line if len(given) == 1 or len(set(map(one_line, given))) == 1 else _normal
+    return read(answer), list(map(read, annotators))
 
 
 @lru_cache(maxsize=MEMORY)

@@ -66,7 +66,7 @@ def tally_kinds(axes: Sequence[str], records: Sequence[Record]) -> Tally:
     )
 
 
-def _kinds(sample: Sample, axis: str) -> list[str]:
+def _kinds(sample: Sample, axis: str) -> Sequence[str]:
     return facts.texts(sample, axis)
 
 

@@ -6,7 +6,7 @@ axes to break figures down by, and the form in which the code it follows prints 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TypeAlias
 
@@ -27,6 +27,7 @@ from lvlm_eval.metrics import (
     per_item,
     ratio,
     tally_correct,
+    tally_named,
     tally_values,
     totals,
     vqa_accuracy,
@@ -68,7 +69,7 @@ def upload_by_vizwiz(text: str, people: Sequence[str]) -> Marked:
 def by_m4c(text: str, people: Sequence[str]) -> Marked:
     """M4C's rule: EvalAI's processor on both sides, always."""
     answer = eval_ai_answer(text)
-    return answer, vqa_accuracy(answer, [eval_ai_answer(other) for other in people])
+    return answer, vqa_accuracy(answer, list(map(eval_ai_answer, people)))
 
 
 def normalised(rules: MarkRules) -> Mark:
@@ -80,7 +81,7 @@ def normalised(rules: MarkRules) -> Mark:
 
     def mark(text: str, people: Sequence[str]) -> Marked:
         answer = normal(text)
-        return answer, vqa_accuracy(answer, [normal(other) for other in people])
+        return answer, vqa_accuracy(answer, list(map(normal, people)))
 
     return mark
 
@@ -133,18 +134,27 @@ def mean_scorer(
 
 def brief_by(mark: Mark, name: str, pairs: Sequence[Answered]) -> Tally:
     """The sums of the mean over all items alone, straight from the answers."""
-    return tally_values(
-        (name, mark(response.text, facts.texts(sample, "answers"))[1]) for sample, response in pairs
+    return tally_named(
+        name, [mark(response.text, facts.texts(sample, "answers"))[1] for sample, response in pairs]
     )
 
 
 def tally_by(axes: Sequence[str], records: Sequence[Record]) -> Tally:
     """Sums of the items' worth in all and by row of each axis."""
-    return tally_values(
-        (name, record.score.values["correct"])
-        for record in records
-        for name in (OVERALL, *(f"{axis}/{record.sample.groups[axis]}" for axis in axes))
-    )
+    return tally_values(pair for record in records for pair in _by_row(record, axes))
+
+
+def _by_row(record: Record, axes: Sequence[str]) -> Iterator[tuple[str, float]]:
+    worth, groups = record.score.values["correct"], record.sample.groups
+    yield OVERALL, worth
+    for axis in axes:
+        yield row_name(axis, groups[axis]), worth
+
+
+@lru_cache(maxsize=MEMORY)
+def row_name(axis: str, row: str) -> str:
+    """What a row of an axis is called among the metrics."""
+    return f"{axis}/{row}"
 
 
 def percent(sums: Tally) -> dict[str, float]:

@@ -90,7 +90,7 @@ def _annotations(path: Path) -> dict[str, Annotation]:
         question_id = row.identifier("question_id")
         if question_id in annotations:
             raise DataError(f"{row.origin}: question {question_id} is annotated twice")
-        annotations[question_id] = _annotation(row, tuple(map(intern, _answers(row))))
+        annotations[question_id] = _annotation(row, tuple(_answers(row)))
     return annotations
 
 
@@ -117,11 +117,12 @@ def _answers(row: Row) -> list[str]:
     """
     entries = cast("list[Mapping[str, JSON]]", row.items("answers"))
     try:
-        texts, numbers = list(map(_TEXT, entries)), set(map(_NUMBER, entries))
+        texts = list(map(intern, map(_TEXT, entries)))  # a TypeError for what is no text
+        numbers = set(map(_NUMBER, entries))
     except (KeyError, TypeError):
         return _checked_answers(row)
-    plain = set(map(type, texts)) == {str} and set(map(type, numbers)) == {int}
-    return texts if plain and len(numbers) == len(entries) else _checked_answers(row)
+    plain = len(numbers) == len(entries) and set(map(type, numbers)) == {int}
+    return texts if plain else _checked_answers(row)
 
 
 def _checked_answers(row: Row) -> list[str]:

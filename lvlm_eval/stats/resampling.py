@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from lvlm_eval.errors import EvalError
@@ -30,6 +31,8 @@ FEW_CLUSTERS = 50  # below, a percentile interval is noticeably too narrow
 # 0.14: a metric that lacks a value more often than this rests on a single cluster.
 MOST_WITHOUT_VALUE = 0.25
 CHUNK_WEIGHTS = 500_000  # of 8 bytes: few enough to stay near the processor
+
+_VALUE = itemgetter(1)
 
 ToMetrics: TypeAlias = Callable[[Tally], dict[str, float]]
 
@@ -225,4 +228,4 @@ def _kind(tally: Tally) -> tuple[tuple[str, float], ...]:
                 raise EvalError(
                     f"a cluster's tally has {key!r} = {value}; sums must be finite numbers"
                 )
-    return tuple(sorted(item for item in tally.items() if item[1]))
+    return tuple(sorted(filter(_VALUE, tally.items())))

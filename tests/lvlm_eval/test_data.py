@@ -55,6 +55,17 @@ def test_a_list_is_read_as_json_reads_it_with_the_line_of_each_object(
         assert "{" in line
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_what_only_the_standard_reader_takes_is_read_too(
+    tmp_path: Path, indent: int | None
+) -> None:
+    rows = [{"half a pair": "\ud800", "deep": json.loads("[" * 300 + "]" * 300)}]
+    path = written(tmp_path, json.dumps({"rows": rows}, indent=indent))
+    assert [row.values for row in read_array(path, "rows")] == rows
+    path.write_text(json.dumps(rows[0]) + "\n")
+    assert [row.values for row in read_jsonl(path)] == rows
+
+
 @settings(max_examples=40)
 @given(rows=ROWS, before=st.dictionaries(st.text(), VALUES, max_size=3), indent=LAYOUTS)
 def test_a_list_under_a_key_is_read_wherever_the_key_stands(

@@ -18,7 +18,7 @@ SAMPLE = Sample(
 
 
 def test_facts_come_by_their_type() -> None:
-    assert texts(SAMPLE, "answers") == ["a", "b"]
+    assert texts(SAMPLE, "answers") == ("a", "b")
     assert number(SAMPLE, "steps") == 3
     assert (text(SAMPLE, "group"), text(SAMPLE, "none"), text(SAMPLE, "absent")) == (
         "x",

@@ -21,6 +21,7 @@ from lvlm_eval.metrics import (
     per_item,
     ratio,
     tally_correct,
+    tally_named,
     tally_values,
     totals,
     vqa_accuracy,
@@ -93,6 +94,11 @@ def test_means_are_by_name_and_nan_for_nothing() -> None:
     assert totals(sums) == {"a": (1.5, 3.0), "b": (0.25, 1.0)}
     emptied = means(dict.fromkeys(sums, 0.0))
     assert emptied.keys() == {"a", "b"} and all(math.isnan(value) for value in emptied.values())
+
+
+@given(st.lists(st.floats(0, 1)))
+def test_values_of_one_name_are_summed_as_those_of_many(values: list[float]) -> None:
+    assert tally_named("a", values) == tally_values([("a", value) for value in values])
 
 
 def test_sums_run_from_left_to_right_without_compensation() -> None:
