@@ -27,7 +27,7 @@ from lvlm_eval.schema import Image, Turn
 DESCRIBE = "What is in the picture?"
 BLIND_SHARE = 0.1  # without image, so that a run without images is an honest baseline
 Conversation = tuple[Turn, ...]
-Lesson = Literal["basics", "mixed", "late"]
+Lesson = Literal["basics", "mixed", "late", "last"]
 _POPE: dict[str, Maker] = {"pope": pope.exists}
 # Relations and sums are learnt last; they are asked about twice as often as the rest.
 _HARD = ("neighbour", "relation", "verify_side", "choose_side", "numerical_calculation")
@@ -49,6 +49,7 @@ _SHARES: Mapping[Lesson, _Shares] = {
     "basics": _Shares(answers=6, choices=0, boxes=2, caption=0.0, two=0.0),
     "mixed": _Shares(answers=4, choices=3, boxes=2, caption=0.15, two=0.15),
     "late": _Shares(answers=4, choices=2, boxes=1, caption=0.2, two=0.15),
+    "last": _Shares(answers=5, choices=2, boxes=1, caption=0.6, two=0.1),
 }
 
 
@@ -156,9 +157,15 @@ _LATE: tuple[Maker, ...] = (
     *(maker for maker in (vqav2.word, vqav2.number, vqav2.count) for _ in range(3)),
     *(maker for maker in (mme.existence, mme.color, pope.exists) for _ in range(2)),
 )
+_LAST: tuple[Maker, ...] = (
+    *_LATE,
+    *(maker for maker in (vqav2.word, vqav2.number) for _ in range(16)),
+    *(vqav2.count for _ in range(10)),
+)
 _LESSONS: Mapping[Lesson, tuple[Maker, ...]] = {
     "basics": _BASICS,
     "mixed": _MAKERS,
     "late": _LATE,
+    "last": _LAST,
 }
 _CHOICES = tuple(choice.MAKERS.values())

@@ -34,6 +34,7 @@ from lvlm_eval.schema import (
 PROMPT = "Provide a one-sentence caption for the provided image."
 FIGURES = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr")
 UNAVAILABLE = "SPICE"
+MOST_CIDER = 1000.0  # ten times a cosine, in percent
 ALL = "all"  # the set of images that is the whole of those marked
 
 
@@ -116,7 +117,7 @@ def score_in(among: str) -> Scorer:
             "tokenised_predictions": {r.sample.question_id: [r.score.answer] for r in chosen},
         }
 
-    return Scorer(score, tally, finish, "CIDEr", official, scale=100.0)
+    return Scorer(score, tally, finish, "CIDEr", official, scale=100.0, best=MOST_CIDER)
 
 
 def tally(records: Sequence[Record]) -> Tally:

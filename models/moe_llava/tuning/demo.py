@@ -57,7 +57,8 @@ NAMING_BATCH = 128
 DEMO_ALIGN = replace(ALIGN, batch=64)
 DEMO_INSTRUCT = replace(INSTRUCT, rate=1.5e-3, batch=24)
 DEMO_SPECIALISE = replace(SPECIALISE, rate=1e-3, batch=24)
-ALIGN_STEPS, SPECIALISE_STEPS = 100, 500
+ALIGN_STEPS = 100
+SPECIALISE_STEPS = (500, 400)  # the second part reads, counts and describes more
 LESSONS = (700, 1300, 900)  # steps of stage 2, see `_lessons`
 CORPUS = 1000  # groups of conversations that the tokenizer is trained on
 
@@ -113,9 +114,19 @@ def train_demo(folder: Path, *, seed: int = 0, share: float = 1.0) -> None:
     # A generator of its own: what stage 3 draws does not depend on how often the others drew.
     network, config = upcycle(network, config, experts, torch.Generator().manual_seed(seed + 1))
     trained = replace(trained, network=network, config=config)
+    first, second = SPECIALISE_STEPS
     groups = _encoded(conversations(seed + 3, lesson="late"), recipe.chat)
-    _run_stage(trained, DEMO_SPECIALISE, SPECIALISE_STEPS, groups, recipe)
+    _run_stage(trained, DEMO_SPECIALISE, first, groups, recipe)
+    _round(network)
+    groups = _encoded(conversations(seed + 4, lesson="last"), recipe.chat)
+    _run_stage(trained, DEMO_SPECIALISE, second, groups, recipe)
     save_checkpoint(trained, folder / "demo")
+
+
+def _round(network: nn.Module) -> None:
+    """Weights as a checkpoint keeps them, so that training may go on from a saved one."""
+    for parameter in network.parameters():
+        parameter.data = parameter.data.bfloat16().float()
 
 
 def corpus(seed: int, size: int) -> Iterator[str]:
