@@ -297,14 +297,15 @@ class HubSplit:
 class Upload:
     """The file that a benchmark's server wants, an entry a question.
 
-    kind:   a JSON list of objects, or an Excel sheet.
+    kind:   a JSON list of objects, a JSON object of answers by ids that are texts, or an
+            Excel sheet.
     entry:  a question and its answer's text as the server wants them.
     key, answer: the entry's fields that hold the question's id and the answer.
     blanks: entries, by data root, of all the ids that the server wants in its order, unanswered;
             None where it wants those asked.
     """
 
-    kind: Literal["list", "sheet"]
+    kind: Literal["list", "mapping", "sheet"]
     entry: Callable[[Sample, str], Mapping[str, int | str]]
     key: str
     answer: str

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from lvlm_eval.answers.traces import without_trace
 from lvlm_eval.errors import DataError, TooFewAnswers
 from lvlm_eval.schema import JSON, Response, Sample, Upload
 from lvlm_eval.sheet import read_sheet, write_sheet
 
 Entry = Mapping[str, int | str]
-ENDINGS = {"list": ".json", "sheet": ".xlsx"}
+ENDINGS = {"list": ".json", "mapping": ".json", "sheet": ".xlsx"}
 _FIRST = 3  # ids that a message names
 
 
@@ -33,7 +34,8 @@ def make_upload(
             f"{len(missing)} of {len(samples)} questions have no answer ({_some(missing)}), which "
             "the server would mark as wrong; ask them first: the same `run` goes on"
         )
-    entries = [upload.entry(s, responses[s.question_id].text) for s in samples]
+    texts = [without_trace(responses[s.question_id].text)[0] for s in samples]
+    entries = [upload.entry(s, text) for s, text in zip(samples, texts, strict=True)]
     if upload.blanks is not None:
         entries = _with_blanks(entries, upload.blanks(root), upload.key)
     content = _write(upload, entries)
@@ -79,16 +81,28 @@ def _with_blanks(entries: Sequence[Entry], blanks: Iterable[Entry], key: str) ->
 def _write(upload: Upload, entries: Sequence[Entry]) -> bytes:
     if upload.kind == "sheet":
         return write_sheet(entries)
+    if upload.kind == "mapping":
+        answers = {entry[upload.key]: entry[upload.answer] for entry in entries}
+        return json.dumps(answers, ensure_ascii=False).encode()
     return json.dumps(entries, ensure_ascii=False).encode()
 
 
 def _read(upload: Upload, content: bytes) -> list[Mapping[str, JSON]]:
     if upload.kind == "sheet":
         return list(read_sheet(content))
+    if upload.kind == "mapping":
+        pairs = json.loads(content, object_pairs_hook=_Pairs)
+        if not isinstance(pairs, _Pairs):
+            raise DataError("the upload must be an object of answers by id")
+        return [{upload.key: key, upload.answer: answer} for key, answer in pairs]
     rows = json.loads(content)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError("the upload must be a list of objects")
     return rows
+
+
+class _Pairs(list[tuple[str, JSON]]):
+    """An object's entries as they stand, repeated keys and all."""
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -29,6 +29,7 @@ from lvlm_eval.schema import (
     Scorer,
     Tally,
     Task,
+    Upload,
 )  # fmt: skip
 
 from .prompt import judge
@@ -152,6 +153,11 @@ def _rounded(value: float) -> float:
     return float(np.round(value, 1))
 
 
+def entry(sample: Sample, text: str) -> Mapping[str, int | str]:
+    """What the authors' online evaluator takes: the answer as it is, by the question's id."""
+    return {"id": sample.question_id, "answer": text}
+
+
 ONE_RUN = Scorer(score_of(1), tally, finish, "total", official)
 VARIANTS: Mapping[str, Scorer] = {
     "moe_llava_1run": ONE_RUN,
@@ -173,4 +179,5 @@ TASK = Task(
     shown=ABILITIES,
     expected=("total", *ABILITIES),
     judge=judge,
+    upload=Upload("mapping", entry, "id", "answer"),
 )

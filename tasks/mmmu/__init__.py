@@ -12,10 +12,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from lvlm_eval import facts
+from lvlm_eval.answers.letters import letter_of_mmmu
 from lvlm_eval.data import unique
 from lvlm_eval.families.counting import ACCURACY
 from lvlm_eval.families.splits import Source, first_there
-from lvlm_eval.schema import Decoding, Sample, Task
+from lvlm_eval.schema import Decoding, Sample, Task, Upload
 
 from .files import DOMAINS, read_samples, table
 from .marks import AXES, OFFICIAL, WITHOUT_DRAWS
@@ -24,6 +26,16 @@ from .variants import FOREIGN
 
 def _read(split: str, root: Path) -> Iterator[Sample]:
     return unique(read_samples(root, split))
+
+
+def entry(sample: Sample, text: str) -> Mapping[str, int | str]:
+    """What the server takes: the letter that is read, an open answer as it is.
+
+    The server draws no letter where none is read; such an answer, as it is, is marked as wrong.
+    """
+    options = facts.options(sample)
+    letter = letter_of_mmmu(text, options) if options else None
+    return {"id": sample.question_id, "answer": letter or text}
 
 
 _SPLITS = {"val": "validation", "dev": "dev", "test": "test"}
@@ -47,6 +59,7 @@ TASK = Task(
     licence="Apache-2.0",
     shown=(WITHOUT_DRAWS, *(f"domain/{domain}" for domain in DOMAINS)),
     expected=(ACCURACY, *(f"{axis}/{row}" for axis in AXES[:1] for row in DOMAINS)),
+    upload=Upload("mapping", entry, "id", "answer"),
 )
 SPLITS: Mapping[str, Task] = {
     name: replace(

@@ -34,6 +34,26 @@ def test_a_list_has_the_questions_asked_in_their_order() -> None:
     assert content == [{"id": 7, "answer": "A7"}, {"id": 3, "answer": "A3"}]
 
 
+def test_a_mapping_has_an_answer_an_id() -> None:
+    upload = Upload("mapping", lambda s, text: {"id": s.question_id, "of": text}, "id", "of")
+    content = make_upload(upload, SAMPLES, ANSWERS, HERE)
+    assert json.loads(content) == {"7": "a7", "3": "a3"}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('{"7": "a"}', "absent: 3"),
+        ('{"7": "a", "3": "b", "7": "c"}', "repeated: 7"),
+        ('{"7": "a", "3": 4}', "row 2 of the upload needs 'id' and 'answer' as text"),
+        ('["7", "3"]', "must be an object of answers by id"),
+    ],
+)
+def test_what_is_wrong_with_a_mapping_is_named(content: str, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        check_upload(replace(LIST, kind="mapping"), content.encode(), ["7", "3"])
+
+
 def test_a_sheet_has_a_row_a_question() -> None:
     content = make_upload(replace(LIST, kind="sheet"), SAMPLES, ANSWERS, HERE)
     assert read_sheet(content) == [{"id": 7, "answer": "A7"}, {"id": 3, "answer": "A3"}]
