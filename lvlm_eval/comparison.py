@@ -123,6 +123,14 @@ class _Side:
                 f"{store.name}: {task.label} is not marked yet, the run was stopped half-way; the "
                 "same `lvlm-eval run` goes on with it"
             )
+        decision = task.decision()
+        if decision is not None and summary.asked < summary.total:
+            raise NotComparable(
+                f"{store.name}: {task.label} was asked with --until-decided, {summary.asked} of "
+                f"{summary.total} questions: its verdict against {decision.baseline}, "
+                f"{decision.verdict}, is what counts, and no test of a fixed number of questions "
+                "holds; `run` it to its end without --until-decided to compare it"
+            )
         return cls(store.name, store.run, task.task_run(), summary, task.scores())
 
     @property

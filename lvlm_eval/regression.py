@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lvlm_eval.comparison import Finishes, TaskComparison, compare_runs
 from lvlm_eval.errors import Incomplete, UsageError
@@ -20,11 +20,11 @@ from lvlm_eval.schema import JSON
 from lvlm_eval.stats import holm
 from lvlm_eval.store import RunStore
 from lvlm_eval.tables import figure
+from lvlm_eval.task_store import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Verdict = Literal["worse", "ok", "undecided"]
 DEFAULT_MARGIN = "1%"
 EVERY_TASK = "default"
 
@@ -65,7 +65,7 @@ class TaskVerdict:
     """What is judged of one task. p: Holm's, over all tasks; why: in one sentence."""
 
     comparison: TaskComparison
-    verdict: Verdict
+    verdict: Outcome
     p: float | None
     margin: float
     why: str
@@ -137,7 +137,7 @@ def judge(comparisons: Sequence[TaskComparison], policy: Policy) -> Iterator[Tas
         yield TaskVerdict(one, verdict, p, margin, _why(one, verdict, margin))
 
 
-def _verdict(one: TaskComparison, p: float | None, margin: float, alpha: float) -> Verdict:
+def _verdict(one: TaskComparison, p: float | None, margin: float, alpha: float) -> Outcome:
     gain = one.difference.value
     if gain is None or p is None:
         return "undecided"
@@ -161,7 +161,7 @@ def _lowest(one: TaskComparison, alpha: float) -> float:
     return low if one.span > 0 else -high
 
 
-def _why(one: TaskComparison, verdict: Verdict, margin: float) -> str:
+def _why(one: TaskComparison, verdict: Outcome, margin: float) -> str:
     if one.difference.value is None:
         return f"{one.headline} has no value"
     if one.p is None:

@@ -8,39 +8,21 @@ where neither is, and where its answers are not marked as correct or not.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lvlm_eval.abilities import Baseline, ReadsAhead
 from lvlm_eval.comparable import Asked, differing
 from lvlm_eval.errors import Incomplete, NotComparable
+from lvlm_eval.portions import SMALLEST
 from lvlm_eval.questions import Questions, in_seeded_order, seeded
-from lvlm_eval.regression import Policy, Verdict
+from lvlm_eval.regression import Policy
 from lvlm_eval.schema import Decoding, Model, Request, Response, Sample, Summary
 from lvlm_eval.stats import Bets, confidence_sequence
 from lvlm_eval.store import RunStore
-from lvlm_eval.task_store import TaskStore
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the answers say of one task, in shares of right answers.
-
-    low, high: hold the true difference with 1 - alpha, however often one has looked; being
-    two-sided they are wider than what the one-sided verdict stands on.
-    """
-
-    baseline: str
-    verdict: Verdict
-    alpha: float
-    margin: float
-    difference: float | None
-    low: float | None
-    high: float | None
-    clusters: int
-    questions: int
-    total: int
+from lvlm_eval.task_store import Decision, Outcome, TaskStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +41,12 @@ class UntilDecided:
         Raises NotComparable and Incomplete before anything is asked.
         """
         label = questions.label
-        summary = self._check(store, label)
+        summary, task = self._check(store, label), store.task(questions.label)
+        if task.decision() is None:  # from the first question on the run is one that may stop
+            task.write_decision(self._open(summary, len(questions.samples)))
         fitted = model.fit(questions.samples) if isinstance(model, Baseline) else model
         watch = Watch(questions, _correct(self.baseline.task(label)), self._bets(summary))
-        for response in store.task(label).responses().values():
+        for response in task.responses().values():
             if response.finish != "error":
                 watch.add(response)
         return _Stopping(fitted, watch), in_seeded_order(wanted)
@@ -76,18 +60,20 @@ class UntilDecided:
         for value in values:
             bets.add(value)
         low, high = confidence_sequence(values, bets.alpha) if values else (None, None)
-        return Decision(
-            self.baseline.name,
-            bets.verdict or "undecided",
-            bets.alpha,
-            bets.margin,
-            math.fsum(values) / len(values) if values else None,
-            low,
-            high,
-            len(values),
-            summary.asked,
-            summary.total,
+        return replace(
+            self._open(summary, summary.total),
+            verdict=bets.verdict or "undecided",
+            difference=math.fsum(values) / len(values) if values else None,
+            low=low,
+            high=high,
+            clusters=len(values),
+            questions=summary.asked,
         )
+
+    def _open(self, summary: Summary, total: int) -> Decision:
+        """What is known before any answer."""
+        bets = self._bets(summary)
+        return Decision(self.baseline.name, "undecided", bets.alpha, bets.margin, total=total)
 
     def _bets(self, summary: Summary) -> TwoBets:
         span = abs(summary.best - summary.worst)
@@ -120,7 +106,7 @@ class TwoBets:
 
     alpha: float
     margin: float
-    verdict: Verdict | None = None
+    verdict: Outcome | None = None
     _loss: Bets = field(init=False)
     _no_loss: Bets = field(init=False)
 
@@ -182,7 +168,11 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class _Stopping:
-    """The model, which is handed no further cluster once the watch has seen enough."""
+    """The model, which is handed no further cluster once the watch has seen enough.
+
+    A model takes many requests before it gives the first answer, so it gets them in portions:
+    of SMALLEST questions at first, then of a quarter of those asked before.
+    """
 
     model: Model
     watch: Watch
@@ -199,19 +189,35 @@ class _Stopping:
         return self.model.describe()
 
     def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
-        for response in self.model.generate(self._needed(requests), decoding):
-            self.watch.add(response)
-            yield response
+        for portion in self._portions(requests):
+            if self.watch.decided:
+                return
+            for response in self.model.generate(self._needed(portion), decoding):
+                self.watch.add(response)
+                yield response
 
-    def _needed(self, requests: Iterable[Request]) -> Iterator[Request]:
-        """The requests up to the first new cluster after the verdict: clusters stay whole."""
-        cluster = None
-        for request in requests:
-            if self.watch.cluster_of(request.question_id) != cluster:
-                if self.watch.decided:
-                    return
-                cluster = self.watch.cluster_of(request.question_id)
-            yield request
+    def _portions(self, requests: Iterable[Request]) -> Iterator[list[list[Request]]]:
+        """The requests by cluster, whole clusters in each portion."""
+        portion: list[list[Request]] = []
+        size = asked = 0
+        for _, cluster in itertools.groupby(requests, key=self._cluster):
+            portion.append(list(cluster))
+            size += len(portion[-1])
+            if size >= max(SMALLEST, asked // 4):
+                yield portion
+                portion, size, asked = [], 0, asked + size
+        if portion:
+            yield portion
+
+    def _needed(self, portion: Iterable[Sequence[Request]]) -> Iterator[Request]:
+        """The portion's requests up to the first cluster after the verdict."""
+        for cluster in portion:
+            if self.watch.decided:
+                return
+            yield from cluster
+
+    def _cluster(self, request: Request) -> str:
+        return self.watch.cluster_of(request.question_id)
 
 
 def _correct(task: TaskStore) -> dict[str, float]:

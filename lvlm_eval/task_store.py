@@ -5,6 +5,7 @@ responses*.jsonl    one line an answer, appended as it comes; a file a worker
 verdicts.jsonl      what a judge said of the answers, where the task is judged
 scores.jsonl        one line a marked answer, in sample order
 summary.json        the metrics with their intervals
+decision.json       the verdict of --until-decided, where that was asked for
 routing*.npz        where it was counted, what each expert served; see routing.py
 cost.json           time and tokens; never part of a result
 """
@@ -15,6 +16,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from lvlm_eval.answers.traces import is_refusal
 from lvlm_eval.durable import (
@@ -40,6 +42,8 @@ from lvlm_eval.schema import (
     TaskRun,
     Verdict,
 )
+
+Outcome = Literal["worse", "ok", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,26 @@ class ScoreLine:
             **{f"value/{name}": value for name, value in self.values.items()},
             **{f"group/{axis}": row for axis, row in self.groups.items()},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What --until-decided found of one task, in shares of right answers: `decision.json`.
+
+    low, high: hold the true difference with 1 - alpha, however often one has looked; being
+    two-sided they are wider than what the one-sided verdict stands on.
+    """
+
+    baseline: str
+    verdict: Outcome
+    alpha: float
+    margin: float
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    clusters: int = 0
+    questions: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +194,14 @@ class TaskStore:
         if not file.exists():
             return None
         return parse(Summary, read_json(file), str(file))
+
+    def write_decision(self, decision: Decision) -> None:
+        write_json(self.folder / "decision.json", asdict(decision))
+
+    def decision(self) -> Decision | None:
+        """What --until-decided found; None where it was never asked for."""
+        file = self.folder / "decision.json"
+        return parse(Decision, read_json(file), str(file)) if file.exists() else None
 
     def add_cost(self, cost: Cost) -> None:
         """Add what this start took to what earlier ones did."""

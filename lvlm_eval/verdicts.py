@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 from lvlm_eval.comparison import TaskComparison
 from lvlm_eval.regression import Gate, TaskVerdict
 from lvlm_eval.schema import JSON, Cell, Table
-from lvlm_eval.sequential import Decision
 from lvlm_eval.stats import holm
 from lvlm_eval.tables import figure, markdown
+from lvlm_eval.task_store import Decision
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOTE = (

@@ -12,7 +12,6 @@ from lvlm_eval.commands.arguments import RunArguments, plan
 from lvlm_eval.commands.launched import Launch, start_here, take_place, together
 from lvlm_eval.commands.output import show, show_json
 from lvlm_eval.commands.progress import Bar
-from lvlm_eval.durable import write_json
 from lvlm_eval.errors import Incomplete, UsageError
 from lvlm_eval.evaluation import Plan, allowed, evaluate, label_of, prepare
 from lvlm_eval.model_spec import option_names
@@ -20,9 +19,8 @@ from lvlm_eval.placement import Placement, Rank
 from lvlm_eval.replicas import evaluate_together, never_asked
 from lvlm_eval.reporting.breakdowns import run_table
 from lvlm_eval.schema import JSON
-from lvlm_eval.sequential import Decision
 from lvlm_eval.store import RunStore
-from lvlm_eval.task_store import written
+from lvlm_eval.task_store import Decision, written
 from lvlm_eval.trackers import Tracker, open_tracker
 from lvlm_eval.verdicts import decision_table
 
@@ -119,7 +117,7 @@ def decisions(store: RunStore, planned: Plan) -> dict[str, Decision]:
     labels = [label_of(task, planned.demo) for task in planned.tasks]
     found = {label: planned.until.conclude(store, label) for label in labels}
     for label, decision in found.items():
-        write_json(store.task(label).folder / "decision.json", asdict(decision))
+        store.task(label).write_decision(decision)
     return found
 
 

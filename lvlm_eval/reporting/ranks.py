@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lvlm_eval.comparable import FIELDS
 from lvlm_eval.comparison import Finishes, compare_runs
-from lvlm_eval.errors import UsageError
+from lvlm_eval.errors import NotComparable, UsageError
 from lvlm_eval.reporting.results import Result
 from lvlm_eval.schema import Rank
 from lvlm_eval.stats import holm
@@ -22,7 +22,8 @@ def ranks(results: Sequence[Result], finishes: Finishes | None) -> dict[str, Ran
     """The rank of each row of one task; a row that is significantly worse than the best has none.
 
     Nothing is ranked where fewer than two rows have a figure. Without `finishes`, or for a task
-    that is not installed here, there are no tests and only the best is known.
+    that is not installed here, or was stopped by --until-decided, there are no tests and only
+    the best is known.
     """
     marked = [r for r in results if _value(r) is not None]
     if len(marked) < 2:
@@ -36,7 +37,7 @@ def ranks(results: Sequence[Result], finishes: Finishes | None) -> dict[str, Ran
         return found
     try:
         p_values = {r.row: _p(best[0], r, finishes) for r in others}
-    except UsageError:
+    except (NotComparable, UsageError):
         return found
     level: dict[str, Rank] = {row: "level" for row, p in holm(p_values).items() if p > ALPHA}
     return found | level

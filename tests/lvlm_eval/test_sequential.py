@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from lvlm_eval.comparison import compare
 from lvlm_eval.errors import Incomplete, NotComparable
 from lvlm_eval.evaluation import Plan, evaluate
 from lvlm_eval.questions import choose, read_questions
-from lvlm_eval.regression import Policy
+from lvlm_eval.regression import Policy, check
+from lvlm_eval.run import ask
+from lvlm_eval.schema import Decoding, Request, Response, Run
 from lvlm_eval.sequential import UntilDecided
 from lvlm_eval.store import RunStore
 
@@ -69,6 +73,83 @@ def test_an_equal_candidate_is_ok_within_a_wide_margin(make_plan: MakePlan, data
     decision = rule.conclude(store, "tiny")
     assert decision.verdict == "ok"
     assert decision.questions < decision.total
+
+
+@dataclass
+class Greedy:
+    """A model that takes all requests that it can get before it answers the first."""
+
+    handed: list[int] = field(default_factory=list)
+    name: str = "greedy"
+
+    def describe(self) -> dict[str, str]:
+        return {}
+
+    def generate(self, requests: Iterable[Request], decoding: Decoding) -> Iterator[Response]:
+        taken = list(requests)
+        self.handed.append(len(taken))
+        for request in taken:
+            yield Response(request.question_id, "maybe", "stop", 1)
+
+
+def ask_greedily(rule: UntilDecided, plan: Plan, data: Path) -> list[int]:
+    """How many questions a model was handed at a time, until it was decided."""
+    run = Run("greedy", "parrot", {}, "g")
+    store, greedy = RunStore.create(plan.results, run, {}), Greedy()
+    questions = read_questions(plan.tasks[0], "tiny", data)
+    before = rule.baseline.task("tiny").task_run()
+    questions = replace(questions, image_digest=before.image_digest)
+    store.task("tiny").begin(questions.task_run(before.decoding))
+    model, wanted = rule.begin(greedy, questions, store, questions.samples)
+    with store.task("tiny").writer() as writer:
+        ask(model, questions, wanted, writer, decoding=before.decoding, progress=lambda n: None)
+    return greedy.handed
+
+
+def test_a_model_that_reads_ahead_gets_portions_and_no_more_than_it_takes(
+    make_plan: MakePlan, data: Path
+) -> None:
+    plan = make_plan("parrot:base", data=data)
+    assert ask_greedily(until(baseline_of(plan, correct=1.0)), plan, data) == [66]
+
+
+def test_portions_grow_with_what_was_asked_and_hold_whole_clusters(
+    make_plan: MakePlan, tmp_path: Path
+) -> None:
+    data = write_tiny(tmp_path / "large", images=200)
+    plan = make_plan("parrot:base", data=data)
+    handed = ask_greedily(until(baseline_of(plan, correct=0.0), margin="0.1%"), plan, data)
+    assert handed == [66, 66, 66, 66, 66, 84, 105, 81]
+    assert sum(handed) == 600
+
+
+def test_a_stopped_run_is_refused_by_tests_of_a_fixed_number(
+    make_plan: MakePlan, data: Path
+) -> None:
+    baseline = baseline_of(make_plan("parrot:base", data=data), correct=1.0)
+    rule = until(baseline)
+    plan = make_plan("parrot:new", data=data, until=rule)
+    (store,) = evaluate(plan, quiet)
+    store.task("tiny").write_decision(rule.conclude(store, "tiny"))
+    finishes = lambda task_run: plan.tasks[0].scorer.finish  # noqa: E731
+    words = r"was asked with --until-decided, \d+ of 240 questions: its verdict against parrot:base"
+    for one, other in ((baseline, store), (store, baseline)):
+        with pytest.raises(NotComparable, match=words):
+            compare(one, other, finishes, allowed=["limit"])
+        with pytest.raises(NotComparable, match=r"parrot:base/.*, worse, is what counts"):
+            check(one, other, finishes, Policy(allowed=("limit",)))
+    evaluate(replace(plan, until=None), quiet)
+    assert compare(baseline, store, finishes).tasks[0].questions == 240
+
+
+def test_a_run_stopped_half_way_is_known_as_one_that_may_stop(
+    make_plan: MakePlan, data: Path
+) -> None:
+    rule = until(baseline_of(make_plan("parrot:base", data=data), correct=1.0))
+    (store,) = evaluate(make_plan("parrot:new", data=data, until=rule), quiet)
+    decision = store.task("tiny").decision()
+    assert decision is not None
+    assert (decision.verdict, decision.questions, decision.total) == ("undecided", 0, 240)
 
 
 def test_what_cannot_be_decided_is_asked_to_its_end(make_plan: MakePlan, data: Path) -> None:

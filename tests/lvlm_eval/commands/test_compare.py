@@ -8,6 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from lvlm_eval.task_store import Decision
+
 from ..conftest import FILES, Call
 from ..pairs_of_runs import marked_run
 
@@ -52,6 +54,17 @@ def test_what_is_not_comparable_is_exit_4_and_names_each_field(
     assert code == 4
     assert "mode is normal" in err and "limit (questions asked) is 200" in err
     assert call(*words, "--allow", "mode", "--allow", "limit")[0] == 0
+
+
+def test_a_run_that_was_stopped_early_is_exit_4(call: Call, results: str, tmp_path: Path) -> None:
+    stopped = marked_run(tmp_path / "runs", GOOD, model="stopped")
+    stopped.task("tiny").write_decision(Decision("good/1", "ok", 0.05, 0.01))
+    words = ("good@latest", "--results", results, *PLUGIN)
+    for command in (("compare", "stopped@latest"), ("check", "stopped@latest", "--baseline")):
+        code, _, err = call(*command, *words)
+        assert code == 4
+        assert len(err.splitlines()) == 1
+        assert "--until-decided" in err and "verdict against good/1, ok, is what counts" in err
 
 
 def test_a_task_that_nobody_knows_is_one_line(call: Call, results: str) -> None:

@@ -12,6 +12,7 @@ from lvlm_eval.reporting.results import find
 from lvlm_eval.schema import Estimate, TaskRun
 from lvlm_eval.stats import ToMetrics
 from lvlm_eval.store import RunStore
+from lvlm_eval.task_store import Decision
 
 from ..pairs_of_runs import accuracy, marked_run
 
@@ -55,6 +56,12 @@ def test_without_the_task_only_the_best_is_known(tmp_path: Path) -> None:
     found = find([run(tmp_path, name, n) for name, n in (("a", 150), ("b", 148))])
     assert ranks(found.results, unknown) == {"a": "best"}
     assert ranks(found.results, None) == {"a": "best"}
+
+
+def test_a_run_that_was_stopped_early_is_not_tested(tmp_path: Path) -> None:
+    runs = [run(tmp_path, name, n) for name, n in (("a", 150), ("b", 148))]
+    runs[1].task("tiny").write_decision(Decision("a", "ok", 0.05, 0.01))
+    assert ranks(find(runs).results, finishes) == {"a": "best"}
 
 
 @pytest.mark.parametrize("marks", [[1], [0]])
