@@ -207,7 +207,7 @@ class Response:
     finish: Finish
     new_tokens: int = 0
     error: str = ""
-    judge: Mapping[str, JSON] = field(default_factory=dict)
+    judge: Mapping[str, JSON] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def test_figures_of_a_lopsided_set(tmp_path: Path) -> None:
             "data_type/video": 0,
             "dimension/Instance Counting": 1 / 3,
             "dimension/Action Recognition": 0,
+            "mean of data_type": 1 / 6,
+            "mean of dimension": 1 / 6,
         }
     )
     printed = TASK.scorer.official(records)
