@@ -6,13 +6,8 @@ data read and every image checked; only then are folders made and questions aske
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lvlm_eval.abilities import Sized
@@ -22,6 +17,7 @@ from lvlm_eval.images import DigestCache
 from lvlm_eval.judging import Judge, demand_judge
 from lvlm_eval.model_spec import ModelSpec, load_model
 from lvlm_eval.placement import Place
+from lvlm_eval.provenance import provenance_now
 from lvlm_eval.questions import Questions, choose, in_mode, read_images, read_questions
 from lvlm_eval.run import (
     ask,
@@ -39,7 +35,6 @@ from lvlm_eval.store import RunStore
 
 Progress = Callable[[str, int, int], None]  # what is going on, how much is done, of how much
 DEMO = "demo"
-_VERSIONS = ("lvlm-eval", "torch", "torchao", "transformers")  # of these a run notes the version
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +237,7 @@ def _describe(candidate: Candidate, plan: Plan) -> Run:
 def _create(run: Run, candidate: Candidate, questions: Sequence[Questions], plan: Plan) -> RunStore:
     """The run's store. The hub's commit is provenance: the digest says whether weights changed."""
     revision = revision_of(candidate.spec.location)
-    provenance = _provenance() | ({"revision": revision} if revision else {})
+    provenance = provenance_now() | ({"revision": revision} if revision else {})
     model = load_model(candidate.spec, plan.options, plan.plugin_files, plan.place)
     if isinstance(model, Sized):
         provenance["model"] = model.size()
@@ -286,22 +281,3 @@ def _ask_all(
             with task_store.writer() as writer, routing_kept(model, task_store):
                 cost = ask(asked, q, wanted, writer, decoding=decoding, progress=advance)
             task_store.add_cost(replace(cost, retries=again))
-
-
-def _provenance() -> dict[str, JSON]:
-    """Where and with what a run was started; never part of what identifies it."""
-    return {
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": sys.version.split()[0],
-        "cpus": os.cpu_count(),
-        "versions": {name: _version(name) for name in _VERSIONS},
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -137,12 +137,13 @@ class Team:
         return True
 
     def _over(self) -> None:
-        """Says that this process ends. Rank 0 may hold the store: others shall hear it before."""
+        """Says that this process ends. Rank 0 may hold the store: others shall hear it before,
+        unless the launcher ends this process meanwhile."""
         with contextlib.suppress(Incomplete):
             self.pulse.say(ended=True)
-        end = time.monotonic() + FAREWELL
-        while self._awaited() and time.monotonic() < end:
-            time.sleep(_POLL)
+            end = time.monotonic() + FAREWELL
+            while self._awaited() and time.monotonic() < end:
+                time.sleep(_POLL)
         self.pulse.stop()
 
     def _awaited(self) -> bool:

@@ -56,6 +56,7 @@ LAYERS = (
         "portions",
         "predictions",
         "prompts",
+        "provenance",
         "pulse",
         "questions",
         "routing",
