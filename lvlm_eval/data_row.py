@@ -29,6 +29,9 @@ class Row:
         return self.values.get(key)
 
     def text(self, key: str) -> str:
+        value = self.values.get(key)
+        if type(value) is str:  # nearly always, and asked millions of times
+            return value
         value = self._field(key)
         if not isinstance(value, str):
             raise DataError(f"{self.origin}: {key!r} must be text, got {short(value)}")
@@ -42,6 +45,9 @@ class Row:
 
     def identifier(self, key: str) -> str:
         """An id as text; benchmarks write them as numbers or as strings."""
+        value = self.values.get(key)
+        if type(value) is int:
+            return str(value)
         value = self._field(key)
         if isinstance(value, bool) or not isinstance(value, (int, str)) or value == "":
             raise DataError(f"{self.origin}: {key!r} must be an id, got {short(value)}")

@@ -6,7 +6,7 @@ axes to break figures down by, and the form in which the code it follows prints 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TypeAlias
 
@@ -141,14 +141,12 @@ def brief_by(mark: Mark, name: str, pairs: Sequence[Answered]) -> Tally:
 
 def tally_by(axes: Sequence[str], records: Sequence[Record]) -> Tally:
     """Sums of the items' worth in all and by row of each axis."""
-    return tally_values(pair for record in records for pair in _by_row(record, axes))
-
-
-def _by_row(record: Record, axes: Sequence[str]) -> Iterator[tuple[str, float]]:
-    worth, groups = record.score.values["correct"], record.sample.groups
-    yield OVERALL, worth
-    for axis in axes:
-        yield row_name(axis, groups[axis]), worth
+    named: list[tuple[str, float]] = []
+    for record in records:
+        worth, groups = record.score.values["correct"], record.sample.groups
+        named.append((OVERALL, worth))
+        named += [(row_name(axis, groups[axis]), worth) for axis in axes]
+    return tally_values(named)
 
 
 @lru_cache(maxsize=MEMORY)
