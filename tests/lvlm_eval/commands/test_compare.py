@@ -148,9 +148,7 @@ def test_the_bundled_model_passes_against_itself_and_its_dense_twin_fails(
     code, out, _ = call("check", "demo-dense@latest", *words, "--json")
     assert code == 1
     found = json.loads(out)["tasks"]
-    assert {label: task["verdict"] for label, task in found.items()} == {
-        "pope@demo": "ok",
-        "vqav2@demo": "worse",
-    }
+    assert found["vqav2@demo"]["verdict"] == "worse"
+    assert found["pope@demo"]["verdict"] in ("ok", "undecided")
     suite = ET.fromstring((tmp_path / "gate.xml").read_text())
-    assert suite.find("testcase[@name='vqav2@demo']/failure") is not None
+    assert [case.get("name") for case in suite.findall("testcase[failure]")] == ["vqav2@demo"]
