@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from lvlm_eval.commands import gate_options
+from lvlm_eval.commands import checkpoint_options, gate_options
 from lvlm_eval.commands.doctor_options import doctor
 from lvlm_eval.commands.gate_options import Log, Margin, UntilDecided
 from lvlm_eval.commands.launch_options import LocalRank, Nproc, Parallel
@@ -34,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(doctor, name="doctor", rich_help_panel=None)
-for command in gate_options.COMMANDS:
+for command in (*gate_options.COMMANDS, *checkpoint_options.COMMANDS):
     app.command()(command)
 app.command()(record)
 app.command()(submit)
@@ -203,28 +203,6 @@ def explain(
 
 
 @app.command()
-def fetch(
-    models: Annotated[
-        list[str],
-        typer.Argument(help="MODEL|TASK|SUITE...: org/name, org/name@revision, or a name."),
-    ],
-    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "",
-    source: Annotated[str, typer.Option("--from", help="huggingface or modelscope.")] = (
-        "huggingface"
-    ),
-    tower: Annotated[str, typer.Option(help="The image tower's name on that hub.")] = "",
-    verify: Annotated[bool, typer.Option(help="Hash also what is there already.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be fetched.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Bring models (checkpoint, tokenizer, tower) or data into the local hub cache."""
-    from lvlm_eval.commands import fetch as command
-
-    arguments = command.FetchArguments(tuple(models), revision, source, tower, verify, dry_run)
-    command.fetch(arguments, os.environ, as_json=as_json)
-
-
-@app.command()
 def chat(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="MODEL")],
@@ -271,24 +249,6 @@ def list_(
     from lvlm_eval.commands import ls as command
 
     command.ls(what, data, cache_folder(), tuple(plugin or ()), as_json=as_json)
-
-
-@app.command()
-def convert(
-    source: Annotated[str, typer.Argument(help="A checkpoint's folder, or global_step*.")],
-    target: Annotated[Path, typer.Argument(help="The folder to be made.")],
-    to: Annotated[str, typer.Option("--to", help="original or transformers.")],
-    dtype: Annotated[str | None, typer.Option(help="Of all weights; as stored without.")] = None,
-    max_shard_size: Annotated[str, typer.Option(help="Of a weight file.")] = "5GB",
-    towers: Annotated[str, typer.Option(help="A folder with towers by their hub names.")] = "",
-    base: Annotated[str, typer.Option(help="The model under a LoRA or a projector.")] = "",
-) -> None:
-    """Write a checkpoint in another layout, tensor by tensor, bit for bit."""
-    from lvlm_eval.commands import convert as command
-
-    command.convert(
-        source, target, to, dtype=dtype, max_shard_size=max_shard_size, towers=towers, base=base
-    )
 
 
 def _dashes(arguments: Sequence[str]) -> list[str]:
