@@ -159,9 +159,10 @@ class Watch:
     def _mark(self, sample: Sample, response: Response) -> float | None:
         """1 for right, 0 for wrong; None where there is no such mark.
 
-        Tasks that prepare all answers at once are not marked one by one, but at the end.
+        Tasks that prepare all answers at once, or wait for a judge, are marked at the end.
         """
-        if response.finish == "error" or sample.target is None or self._task.prepare is not None:
+        later = self._task.prepare is not None or self._task.judge is not None
+        if later or response.finish == "error" or sample.target is None:
             return None
         return self._task.scorer.score(sample, response).values.get("correct")
 
