@@ -5,6 +5,7 @@ A wrong or missing field is reported with the file and the line.
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,6 +59,19 @@ class Row:
         if not isinstance(value, list):
             raise DataError(f"{self.origin}: {key!r} must be a list, got {short(value)}")
         return value
+
+    def listing(self, key: str) -> list[JSON]:
+        """A list, or the text of one as Python writes it, which is read and not run."""
+        value = self._field(key)
+        if not isinstance(value, str):
+            return self.items(key)
+        try:
+            found = ast.literal_eval(value)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            found = None
+        if not isinstance(found, list):
+            raise DataError(f"{self.origin}: {key!r} must be a list, got {short(value)}")
+        return found
 
     def texts(self, key: str) -> list[str]:
         values = [value for value in self.items(key) if isinstance(value, str)]

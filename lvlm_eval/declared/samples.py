@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -78,7 +77,7 @@ def options_of(row: Row, fields: Fields) -> Mapping[str, str]:
     if not fields.options:
         return {}
     if isinstance(fields.options, str):
-        return lettered([str(option) for option in _listed(row, fields.options)])
+        return lettered([str(option) for option in row.listing(fields.options)])
     texts: list[str] = []
     for column in fields.options:
         value = row.get(column)
@@ -86,19 +85,6 @@ def options_of(row: Row, fields: Fields) -> Mapping[str, str]:
             break
         texts.append(str(value))
     return lettered(texts)
-
-
-def _listed(row: Row, column: str) -> list[JSON]:
-    value = row.get(column)
-    if not isinstance(value, str):
-        return row.items(column)
-    try:
-        found = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        found = None
-    if not isinstance(found, list):
-        raise DataError(f"{row.origin}: {column!r} must be a list, got {value[:40]!r}")
-    return found
 
 
 def prompt_of(
@@ -158,7 +144,7 @@ def _target(
     if family == "yes_no":
         return _yes_no(row, value), {}
     listed_as_text = isinstance(value, str) and value.startswith("[") and value.endswith("]")
-    several = _listed(row, fields.answer) if listed_as_text else value
+    several = row.listing(fields.answer) if listed_as_text else value
     accepted = [str(one) for one in several] if isinstance(several, list) else [str(several)]
     return accepted[0], {"answers": accepted}
 

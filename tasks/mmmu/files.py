@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def _sample(row: Row, root: Path) -> Sample:
     question_id = row.text("id")
     subject = _subject(row)
     choice = row.text("question_type") == "multiple-choice"
-    options = lettered([str(option) for option in _listed(row, "options")]) if choice else {}
+    options = lettered([str(option) for option in row.listing("options")]) if choice else {}
     return Sample(
         question_id=question_id,
         prompt=Prompt.user(*_parts(row, _wording(row, options), root)),
@@ -117,18 +116,4 @@ def _target(row: Row, options: Options) -> JSON:
     if options:
         return offered(row.text("answer"), options, row.origin)
     listed = isinstance(answer, list) or str(answer).startswith("[")
-    return [str(one) for one in _listed(row, "answer")] if listed else [str(answer)]
-
-
-def _listed(row: Row, column: str) -> Sequence[JSON]:
-    """A list, or the text of one as Python writes it."""
-    value = row.get(column)
-    if not isinstance(value, str):
-        return row.items(column)
-    try:
-        found = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        found = None
-    if not isinstance(found, list):
-        raise DataError(f"{row.origin}: {column!r} must be a list, got {value[:40]!r}")
-    return found
+    return [str(one) for one in row.listing("answer")] if listed else [str(answer)]

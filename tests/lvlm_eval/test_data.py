@@ -244,3 +244,14 @@ def test_a_repeated_question_id_names_both_places() -> None:
     assert list(unique(fine)) == fine
     with pytest.raises(DataError, match=r"^f:9: id '1' occurs twice, first at f:1"):
         list(unique([*fine, sample("1", "f:9")]))
+
+
+@pytest.mark.parametrize("written", ["['a', 2]", ["a", 2]])
+def test_a_list_may_be_written_as_the_text_of_one(written: str | list[str | int]) -> None:
+    assert Row({"options": written}, "file:1").listing("options") == ["a", 2]
+
+
+@pytest.mark.parametrize("written", ["a cat", "print('x')", "{'a': 1}", "[" * 100_000, "[1, 2"])
+def test_what_is_no_list_is_named_by_row_and_key_and_never_run(written: str) -> None:
+    with pytest.raises(DataError, match="file:1: 'options' must be a list, got"):
+        Row({"options": written}, "file:1").listing("options")

@@ -172,7 +172,7 @@ def test_the_test_split_is_asked_and_not_marked(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         ({"answer": "D"}, "validation:1: the answer 'D' is not among the options A, B, C"),
-        ({"options": "a cat"}, "validation:1: 'options' must be a list, got 'a cat'"),
+        ({"options": "a cat"}, "validation:1: 'options' must be a list, got \"a cat\""),
         ({"id": "validation_Cats_3"}, "validation:1: 'id' must be like validation_Art_1, got"),
         ({"id": "validation_Art_1"}, "validation:1: id 'validation_Art_1' occurs twice"),
         ({"question": None}, "validation:1: 'question' must be text, got null"),
