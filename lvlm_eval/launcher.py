@@ -1,6 +1,7 @@
 """Where launchers are met: a launch's key-value store, a replica's process group, torchrun itself.
 
-The only module of the engine that imports torch; whoever needs it imports it when it is used.
+Imports torch, as only `wire.py` does besides in the engine: whoever needs it imports it when it is
+used.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lvlm_eval.batching import common, portion
 from lvlm_eval.schema import Decoding
+from lvlm_eval.wire import too_much
 
 from ..network import Network
 from .block import Block
@@ -24,7 +25,7 @@ from .packed import step
 from .prompt import Alphabet, Encoded, embed
 from .sampler import next_tokens
 from .scheduler import Line, Waiting
-from .sequence import Answer, Question, Shown, Step, Stops, failed, too_much
+from .sequence import Answer, Question, Shown, Step, Stops, failed
 from .trunk import Prompt, Stem, Trunk, prefill
 
 _log = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from lvlm_eval.schema import Decoding
+from lvlm_eval.wire import too_much
 
 from ..candidates import next_logits
 from ..network import Network
@@ -24,7 +25,7 @@ from .continuous import Continuous, Limits
 from .footprint import Footprint
 from .plain import Plain
 from .prompt import Alphabet
-from .sequence import Finished, Question, Step, Stops, failed, too_much
+from .sequence import Finished, Question, Step, Stops, failed
 
 _log = logging.getLogger(__name__)
 EngineRouting = Literal["argmax", "capacity", "sampled"]

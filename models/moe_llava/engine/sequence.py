@@ -9,7 +9,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lvlm_eval.errors import Incomplete
 from lvlm_eval.schema import Decoding, Finish
 
 from .sampler import generator_for
@@ -110,15 +109,6 @@ def failed(question: Question, error: str) -> Step:
     """What is said of a question that cannot be answered."""
     finished = Finished(question.question_id, (), "error", error)
     return [(Answer.begin(question, 0), finished)]
-
-
-def too_much(count: int, advice: str, error: torch.OutOfMemoryError) -> Incomplete:
-    """What ends an engine that may not go on with less by itself."""
-    first = (str(error).splitlines() or [""])[0]
-    return Incomplete(
-        f"out of memory with {count} questions at once ({first}); processes that share a model "
-        f"cannot go on with less by themselves: the same command with {advice} goes on"
-    )
 
 
 def read_pictures(pictures: Iterable[Shown]) -> tuple[dict[str, Tensor], dict[str, str]]:

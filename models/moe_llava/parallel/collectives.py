@@ -8,8 +8,7 @@ N rows, D width, p ranks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +16,7 @@ import torch.distributed
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvlm_eval.errors import Incomplete
+from lvlm_eval.wire import partners
 
 from ..decoder import Block
 from ..moe import MoELayer, RouterStats
@@ -26,21 +25,6 @@ from ..vision import VisionBlock
 from .parts import Seat
 
 Sum = Callable[[Tensor], Tensor]
-
-
-@contextmanager
-def partners() -> Iterator[None]:
-    """Incomplete where another rank has gone, or does not answer within the time limit."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:  # what torch raises for a lost connection and for the limit
-        first = (str(error).splitlines() or [""])[0]
-        raise Incomplete(
-            f"rank {torch.distributed.get_rank()} of the replica has lost another one ({first}); "
-            "what is answered is kept, the same command goes on"
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from functools import partial
 from lvlm_eval.errors import EvalError
 from lvlm_eval.launcher import join_replica
 from lvlm_eval.placement import Place
+from lvlm_eval.wire import Wire, agree
 
 from ..checkpoint import Checkpoint
 from ..config import NetworkConfig
@@ -19,9 +20,7 @@ from .collectives import Ranks, join
 from .experts import in_turn
 from .measured import Measured
 from .parts import Seat, check_divides
-from .replica import agree
 from .sharing import cuts_tower, narrow
-from .wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

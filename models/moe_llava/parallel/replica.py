@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import torch.distributed
 from torch import Tensor
 
-from lvlm_eval.errors import CheckpointError
 from lvlm_eval.schema import Decoding
+from lvlm_eval.wire import Wire, decoding_heard, decoding_said
 
 from ..engine.engine import Engine
 from ..engine.sequence import Finished, Question
 from ..network import Network
-from .wire import Wire, decoding_heard, decoding_said, heard, heard_all, tell, tell_all
+from .told import heard, heard_all, tell, tell_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,6 @@ def follow(engine: Engine, wire: Wire) -> None:
         else:
             assert isinstance(how, list)
             engine.next_logits(question, [int(str(token)) for token in how])
-
-
-def agree(wire: Wire, problem: str) -> None:
-    """CheckpointError in all ranks where one of them has a problem; "" for none."""
-    problems = wire.all_say(problem)
-    for rank, text in enumerate(problems):
-        if text:
-            raise CheckpointError(text if rank == 0 else f"rank {rank} of the replica: {text}")
 
 
 @dataclass(slots=True)

@@ -13,8 +13,9 @@ from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
 from lvlm_eval.routing import write_loads
 from lvlm_eval.schema import JSON
 
-from .launch import Job, launch
+from ....processes import Job, launch
 
+WORKER = Path(__file__).with_name("worker.py")
 GOLDEN = Path(__file__).parents[3] / "data" / "golden" / "moe_llava"
 # More recorded checkpoints than are kept here, where somebody has them.
 MORE = os.environ.get("LVLM_EVAL_GOLDEN", "")
@@ -34,7 +35,7 @@ def test_two_processes_answer_like_one_and_end_when_one_dies(tmp_path: Path) -> 
         ("refused", 1, 2, 2, str(GOLDEN / "phi_dense")),
         ("dying", 1, 2, 1, folders[0]),
     ]
-    split, dealt, answers, sent, placed, refusal, death = launch(jobs, tmp_path, 120)
+    split, dealt, answers, sent, placed, refusal, death = launch(WORKER, jobs, tmp_path, 120)
     _check_all([split, dealt])
     assert isinstance(answers, dict)
     assert [way for way, same in answers.items() if same is not True] == []
@@ -69,7 +70,7 @@ def test_all_recorded_checkpoints_in_every_placement(tmp_path: Path) -> None:
         ("fixtures", 1, 4, 2, experts),
         ("fixtures", 1, 4, 4, four),
     ]
-    _check_all(launch(jobs, tmp_path, 1100))
+    _check_all(launch(WORKER, jobs, tmp_path, 1100))
 
 
 def _check_all(found: Sequence[JSON]) -> None:

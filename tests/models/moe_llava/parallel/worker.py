@@ -1,16 +1,8 @@
-"""One of several processes that have a network together; started by `launch.py`, never by hand.
-
-    worker.py RANK PORT FOLDER
-
-FOLDER/work.json: a list of [job, dp, tp, ep, argument]. Each process writes what its jobs find to
-FOLDER/found.<rank>.json.
-"""
+"""What processes that have a network together do for the tests: jobs of `processes.launch`."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -21,7 +13,6 @@ import torch
 import torch.distributed
 
 from lvlm_eval.errors import CheckpointError, Incomplete
-from lvlm_eval.launcher import Store
 from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.adapter import MoELlava
 from lvlm_eval.models.moe_llava.moe import MoELayer
@@ -29,7 +20,7 @@ from lvlm_eval.models.moe_llava.recorded import compute, repeated
 from lvlm_eval.models.moe_llava.recorded.bench import set_up
 from lvlm_eval.models.moe_llava.recorded.fixture import read_fixture
 from lvlm_eval.models.moe_llava.recorded.report import compare, difference
-from lvlm_eval.placement import Place, Placement, Rank
+from lvlm_eval.placement import Place
 from lvlm_eval.schema import JSON, Decoding, Image, Prompt, Request, Response
 
 Facts = dict[str, JSON]
@@ -194,20 +185,3 @@ JOBS: dict[str, Callable[..., JSON]] = {
     "refused": refused,
     "dying": dying,
 }
-
-
-def main(rank: int, port: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    found, stores = [], []  # rank 0 keeps the stores
-    for job, dp, tp, ep, argument in json.loads((folder / "work.json").read_text()):
-        if rank < dp * tp:
-            who = Rank("test", rank, dp * tp, rank, 0, "127.0.0.1", port)
-            stores.append(Store.meet(who))
-            found.append(JOBS[job](Place(Placement(dp, tp, ep), who), argument))
-        port += 1
-    (folder / f"found.{rank}.json").write_text(json.dumps(found))
-    os._exit(0)  # torch's threads abort a process that has lost another one
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
