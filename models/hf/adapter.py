@@ -139,7 +139,7 @@ class HFModel:
     def _answers(self, batch: Batch, decoding: Decoding) -> Iterator[Response]:
         """All answers of a batch; one too large for the memory is halved and goes on."""
         try:
-            prefix = self.runner.prefill(batch.shared) if batch.shared else None
+            prefix = self.runner.prefill(batch.shared.prefix) if batch.shared else None
         except torch.OutOfMemoryError as error:
             yield from (failure(item.question_id, error) for item in batch.items)
             return
@@ -148,10 +148,8 @@ class HFModel:
             part = parts.pop(0)
             names = [batch.items[place].question_id for place in part]
             try:
-                if batch.shared and prefix is not None:
-                    answers = self.runner.ask_behind(prefix, batch.shared, part, decoding)
-                else:
-                    answers = self.runner.ask(batch.inputs(part), names, decoding)
+                inputs = batch.inputs(part, self.runner.pad)
+                answers = self.runner.ask(inputs, names, decoding, prefix)
             except torch.OutOfMemoryError as error:
                 if len(part) == 1:
                     yield failure(names[0], error)

@@ -36,8 +36,11 @@ class Batch:
     whole: Inputs | None
     shared: Shared | None = None
 
-    def inputs(self, part: Sequence[int]) -> Inputs:
-        """The whole prompts of some of the questions."""
+    def inputs(self, part: Sequence[int], pad_id: int) -> Inputs:
+        """The whole prompts of some of the questions; without pictures where the prefix has
+        them."""
+        if self.shared is not None:
+            return self.shared.inputs(part, pad_id)
         if self.whole is not None and len(part) == len(self.items):
             return self.whole
         return self.encoder.encode([self.items[place] for place in part])

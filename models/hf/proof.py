@@ -47,17 +47,19 @@ def _differs(runner: Runner, encoder: Encoder, size: tuple[int, int]) -> str:
     if alone or len(sharing) != 1:
         return "its prompts differ before the picture ends"
     shared = sharing[0]
-    prefix = runner.prefill(shared)
+    prefix = runner.prefill(shared.prefix)
     if not can_be_shared(prefix):
         return f"its cache ({type(prefix).__name__}) is more than keys and values of all positions"
     if prefix.get_seq_length() != shared.length:
         return f"its cache holds {prefix.get_seq_length()} of {shared.length} positions"
-    behind = FirstLogits()
-    answers = runner.ask_behind(prefix, shared, range(len(items)), _DECODING, behind)
+    first = FirstLogits()
+    inputs = shared.inputs(range(len(items)), runner.pad)
+    names = [item.question_id for item in shared.items]
+    answers = runner.ask(inputs, names, _DECODING, behind=prefix, watch=first)
     whole = [_whole(runner, encoder, item) for item in items]
     reference = torch.cat([logits for _, logits in whole])
     allowed = _TOLERANCES[runner.model.dtype] * float(reference.abs().max())
-    difference = float((behind.seen[0] - reference).abs().max())
+    difference = float((first.seen[0] - reference).abs().max())
     if not difference <= allowed:  # also where one of them is not a number
         return f"logits differ by {difference:.2g}, more than {allowed:.2g}"
     return "" if answers == [answer for answer, _ in whole] else "answers differ"
@@ -66,7 +68,7 @@ def _differs(runner: Runner, encoder: Encoder, size: tuple[int, int]) -> str:
 def _whole(runner: Runner, encoder: Encoder, item: Item) -> tuple[Answer, torch.Tensor]:
     """The answer to one whole prompt and its first logits (1, V)."""
     first = FirstLogits()
-    (answer,) = runner.ask(encoder.encode([item]), [item.question_id], _DECODING, first)
+    (answer,) = runner.ask(encoder.encode([item]), [item.question_id], _DECODING, watch=first)
     return answer, first.seen[0]
 
 

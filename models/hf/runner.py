@@ -18,7 +18,6 @@ from lvlm_eval.schema import Decoding
 
 from .prompts import Inputs
 from .sampling import Answer, Draws, Ends
-from .sharing import Shared, side_by_side
 
 Watcher = Callable[[Tensor, Tensor], Tensor]  # ids (B, T) and logits (B, V) to logits
 
@@ -50,57 +49,30 @@ class Runner:
         own = copy.deepcopy(tokenizer)  # the encoder's is busy in another thread
         return cls(model, own, eos, min(eos, default=0) if pad is None else pad)
 
-    def ask(
-        self,
-        inputs: Inputs,
-        question_ids: Sequence[str],
-        decoding: Decoding,
-        watch: Watcher | None = None,
-    ) -> list[Answer]:
-        """The answers to whole prompts (B, T), padded on the left."""
-        return self._generate(inputs, question_ids, decoding, None, watch)
-
-    def prefill(self, shared: Shared) -> DynamicCache:
-        """The keys and values of the shared prefix, its pictures included.
+    def prefill(self, prefix: Inputs) -> DynamicCache:
+        """The keys and values of a prefix, its pictures included.
 
         `generate` does it, so that the model prepares its positions as it always does.
         """
         settings = GenerationConfig(
             max_new_tokens=1, do_sample=False, pad_token_id=self.pad, return_dict_in_generate=True
         )
-        prefix = self._moved(shared.prefix)
-        return self.model.generate(**prefix, generation_config=settings).past_key_values
+        inputs = self._moved(prefix)
+        return self.model.generate(**inputs, generation_config=settings).past_key_values
 
-    def ask_behind(
-        self,
-        prefix: DynamicCache,
-        shared: Shared,
-        chosen: Sequence[int],
-        decoding: Decoding,
-        watch: Watcher | None = None,
-    ) -> list[Answer]:
-        """The answers to the chosen ones of the questions that share the prefix."""
-        rows = [shared.rows[place] for place in chosen]
-        names = [shared.items[place].question_id for place in chosen]
-        past = copy.deepcopy(prefix)
-        past.batch_repeat_interleave(len(rows))
-        inputs = side_by_side(rows, shared.length, self.pad)
-        return self._generate(inputs, names, decoding, past, watch)
-
-    def text_of(self, ids: Sequence[int], stop: Sequence[str] = ()) -> str:
-        """An answer's text, stripped, up to the first of the stop strings."""
-        text = self._raw_text(ids)
-        places = [text.find(end) for end in stop if end in text]
-        return text[: min(places, default=len(text))].strip()
-
-    def _generate(
+    def ask(
         self,
         inputs: Inputs,
         question_ids: Sequence[str],
         decoding: Decoding,
-        past: DynamicCache | None,
-        watch: Watcher | None,
+        behind: DynamicCache | None = None,
+        watch: Watcher | None = None,
     ) -> list[Answer]:
+        """The answers to whole prompts (B, T), padded on the left.
+
+        behind: the cache of what all of them begin with; then they are padded after it, and their
+        pictures are left out.
+        """
         settings = GenerationConfig(
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,  # what is drawn is drawn by Draws
@@ -111,12 +83,18 @@ class Runner:
         draws = [Draws.of(decoding, question_ids)] if decoding.temperature else []
         self.model.generate(
             **self._moved(inputs),
-            **({} if past is None else {"past_key_values": past}),
+            **({} if behind is None else {"past_key_values": _repeated(behind, len(question_ids))}),
             generation_config=settings,
             logits_processor=[*([] if watch is None else [watch]), *draws],
             stopping_criteria=[ends],
         )
         return [ends.answers[row] for row in range(len(question_ids))]
+
+    def text_of(self, ids: Sequence[int], stop: Sequence[str] = ()) -> str:
+        """An answer's text, stripped, up to the first of the stop strings."""
+        text = self._raw_text(ids)
+        places = [text.find(end) for end in stop if end in text]
+        return text[: min(places, default=len(text))].strip()
 
     def _raw_text(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -137,3 +115,10 @@ def can_be_shared(cache: Cache) -> bool:
     positions at all.
     """
     return type(cache) is DynamicCache and all(type(part) is DynamicLayer for part in cache.layers)
+
+
+def _repeated(prefix: DynamicCache, times: int) -> DynamicCache:
+    """A copy for so many questions, which may write into it."""
+    past = copy.deepcopy(prefix)
+    past.batch_repeat_interleave(times)
+    return past

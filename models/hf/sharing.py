@@ -27,6 +27,10 @@ class Shared:
     rows: tuple[Inputs, ...]
     length: int  # P
 
+    def inputs(self, chosen: Sequence[int], pad_id: int) -> Inputs:
+        """The whole prompts of some of the questions, as they are asked behind the prefix."""
+        return side_by_side([self.rows[place] for place in chosen], self.length, pad_id)
+
 
 def share(
     encoder: Encoder, items: Sequence[Item], config: transformers.PreTrainedConfig
