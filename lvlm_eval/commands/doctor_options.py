@@ -32,12 +32,13 @@ def _doctor() -> None:
 def parity(
     golden: Annotated[Path, typer.Option(help="A fixture folder, or a parent of some.")],
     model: Annotated[str | None, typer.Argument(help="The fixture's own folder without.")] = None,
+    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare our MoE-LLaVA with recorded tensors of the original."""
     from lvlm_eval.commands import parity as command
 
-    command.parity(golden, model, as_json=as_json)
+    command.parity(golden, model, device, as_json=as_json)
 
 
 @doctor.command()

@@ -115,14 +115,17 @@ def convert_checkpoint(
     return convert(source, towers, choose_job(target, to, dtype, max_shard_size), base)
 
 
-def parity(golden: Path, model: str | None = None) -> dict[str, FixtureResult]:
+def parity(
+    golden: Path, model: str | None = None, device: str = "auto"
+) -> dict[str, FixtureResult]:
     """Each fixture folder at or below `golden` compared with what our code computes.
 
-    Without `model` a fixture's own folder is the checkpoint. Raises CheckpointError, DataError.
+    Without `model` a fixture's own folder is the checkpoint. device: where ours computes, in
+    float32; auto is a GPU if there is one. Raises CheckpointError, DataError, UsageError.
     """
     from .recorded import compare_all
 
-    return compare_all(golden, model)
+    return compare_all(golden, model, device)
 
 
 def parity_text(results: Mapping[str, FixtureResult]) -> str:

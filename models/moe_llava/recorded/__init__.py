@@ -17,20 +17,22 @@ from .report import FixtureResult, compare, failed
 from .words import words
 
 
-def compare_all(golden: Path, model: str | None) -> dict[str, FixtureResult]:
+def compare_all(golden: Path, model: str | None, device: str) -> dict[str, FixtureResult]:
     """The result of every fixture at or below the folder, by its name.
 
-    model: a checkpoint folder to test in place of each fixture's own.
+    model: a checkpoint folder to test in place of each fixture's own. device: where ours computes.
     """
-    return {folder.name: _compare(folder, model) for folder in find_fixtures(golden.resolve())}
+    return {
+        folder.name: _compare(folder, model, device) for folder in find_fixtures(golden.resolve())
+    }
 
 
-def _compare(folder: Path, model: str | None) -> FixtureResult:
+def _compare(folder: Path, model: str | None, device: str) -> FixtureResult:
     if not (folder / "golden.json").is_file():
         return compare_pixels(folder)
     fixture = read_fixture(folder)
     try:
-        bench = set_up(fixture, Path(model) if model else folder)
+        bench = set_up(fixture, Path(model) if model else folder, device=device)
     except CheckpointError as error:
         return failed(f"{type(error).__name__}: {error}")
     return compare(fixture, compute(bench), repeated(bench))

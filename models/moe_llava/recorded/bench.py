@@ -23,7 +23,7 @@ CAPACITY = Routing("capacity")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """fp32 on the CPU. pixels (2, 3, size, size) of both pictures; prompts: the two recorded
+    """fp32. pixels (2, 3, size, size) of both pictures; prompts: the two recorded
     ones as our tokenizer encodes them, each with one picture."""
 
     fixture: Fixture
@@ -32,18 +32,24 @@ class Bench:
     pixels: Tensor
     prompts: tuple[Tensor, Tensor]
 
+    def here(self, tensor: Tensor) -> Tensor:
+        """The tensor where the network is."""
+        return tensor.to(self.pixels.device)
+
     def forward(self, ids: Tensor, pixels: Tensor | None, routing: Routing = CAPACITY) -> Output:
         """One prompt (T,) with its pictures (I, 3, size, size), without padding or cache."""
         output: Output = self.network(self.network.splice([ids], pixels).embeds, routing=routing)
         return output
 
 
-def set_up(fixture: Fixture, checkpoint: Path, place: Place | None = None) -> Bench:
+def set_up(
+    fixture: Fixture, checkpoint: Path, place: Place | None = None, device: str = "cpu"
+) -> Bench:
     """The bench with the weights loaded; CheckpointError where that fails.
 
-    place: this process among those that have the network together.
+    place: this process among those that have the network together. device: where it computes.
     """
-    settings = choose_settings("cpu", "float32", "capacity", 1)
+    settings = choose_settings(device, "float32", "capacity", 1)
     model = open_model(str(checkpoint), "", settings, place=place)
     processor = model.processor
     assert processor is not None, "every fixture has a tower"
@@ -53,4 +59,6 @@ def set_up(fixture: Fixture, checkpoint: Path, place: Place | None = None) -> Be
         torch.tensor(model.chat.encode_pieces(fixture.text(name).split("<image>")))
         for name in ("prompt", "prompt2")
     )
-    return Bench(fixture, model, model.engine.network, pixels, (first, second))
+    network = model.engine.network
+    here = network.device
+    return Bench(fixture, model, network, pixels.to(here), (first.to(here), second.to(here)))

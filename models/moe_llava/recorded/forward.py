@@ -72,12 +72,12 @@ def variants(bench: Bench) -> dict[str, Value]:
     values: dict[str, Value] = {}
     tensors = bench.fixture.tensors
     if "text_only_ids" in tensors:
-        text = bench.forward(tensors["text_only_ids"][0].long(), None)
+        text = bench.forward(bench.here(tensors["text_only_ids"][0].long()), None)
         values["text_only_logits"] = text.logits
     if "two_images.input_ids" in tensors:
-        both = bench.forward(tensors["two_images.input_ids"][0].long(), bench.pixels)
+        both = bench.forward(bench.here(tensors["two_images.input_ids"][0].long()), bench.pixels)
         values["two_images.logits_last"] = both.logits[:, -1]
-    noise = bench.fixture.noise()
+    noise = {layer: bench.here(drawn) for layer, drawn in bench.fixture.noise().items()}
     if noise:
         noisy = bench.forward(bench.prompts[0], bench.pixels[:1], Routing("capacity", noise))
         values["gumbel.logits_last"] = noisy.logits[:, -1]

@@ -122,7 +122,7 @@ def _tensor_difference(expected: Tensor, got: Tensor) -> float:
         return math.inf
     if not expected.numel():
         return 0.0
-    largest = (expected.double() - got.double()).abs().max().item()
+    largest = (expected.double() - got.cpu().double()).abs().max().item()
     return math.inf if math.isnan(largest) else largest
 
 
