@@ -102,7 +102,7 @@ class Decoder(nn.Module):
         lengths = context.prompt_lengths
         if lengths is None:
             lengths = context.positions.amax(dim=1) + 1  # (B,)
-        rotary = rotation(context.positions, self.config, lengths)
+        rotary = rotation(context.positions, self.config, lengths).to(embeds.dtype)
         hidden, all_stats, near = embeds, [], self._near(embeds, context)
         for layer, block in enumerate(self.blocks):
             seen = near if layer >= self.config.long.full_layers else context

@@ -16,11 +16,15 @@ from .config import DecoderConfig
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """cosines, sines (B, 1, T, R) in fp32; query_scale (B, 1, T, 1), None where it is 1."""
+    """cosines, sines (B, 1, T, R), made in fp32; query_scale (B, 1, T, 1), None where it is 1."""
 
     cosines: Tensor
     sines: Tensor
     query_scale: Tensor | None = None
+
+    def to(self, dtype: torch.dtype) -> Rotation:
+        """For vectors of that type, once for all layers."""
+        return Rotation(self.cosines.to(dtype), self.sines.to(dtype), self.query_scale)
 
     def at(self, places: Tensor) -> Rotation:
         """That of the tokens at these places (T',) alone."""
@@ -74,10 +78,12 @@ def _base(config: DecoderConfig, reach: Tensor, prompt_lengths: Tensor) -> Tenso
 
 
 def rotate(x: Tensor, by: Rotation) -> Tensor:
-    """x (B, H, T, d) with its first R channels turned; halves are paired, not neighbours."""
-    cosines, sines = by.cosines.to(x.dtype), by.sines.to(x.dtype)
-    width = cosines.shape[-1]
+    """x (B, H, T, d) with its first R channels turned; halves are paired, not neighbours.
+
+    by: in x's type.
+    """
+    width = by.cosines.shape[-1]
     turned, rest = x[..., :width], x[..., width:]
     low, high = turned.chunk(2, dim=-1)
-    turned = turned * cosines + torch.cat((-high, low), dim=-1) * sines
+    turned = turned * by.cosines + torch.cat((-high, low), dim=-1) * by.sines
     return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned

@@ -36,7 +36,9 @@ class Block:
     """n sequences after one trunk. Slots are filled in step: all at once, with gaps at first.
 
     limit: slots that a sequence may fill, its suffix and its answer. scores: so many of
-    attention's are there at once, but for those of one sequence.
+    attention's are there at once, but for those of one sequence. sizes: own tokens of each
+    sequence so far, of which so many are `fresh`, new in this forward. starts: where each has its
+    place in a pool (`pool.py`), if it has one there; `add` and `attend` then have nothing to do.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Block:
         self.trunk, self.limit = trunk, max(suffixes) + answer
         self._together = scores
         self._config, self._device = config, trunk.keys[0].device
+        self.sizes, self.fresh, self.starts = list(suffixes), list(suffixes), list[int]()
         self._keys: list[Tensor | None] = [None] * config.layers
         self._values: list[Tensor | None] = [None] * config.layers
         self.lengths = torch.tensor(suffixes, device=self._device)  # (n,) own tokens so far
@@ -62,7 +65,6 @@ class Block:
         places = (there.flatten().cumsum(0) - 1).view_as(there)
         self._new = _New(self._slots, real, places)
         self._masks: dict[tuple[int | None, int], Tensor | None] = {}
-        self._count = sum(suffixes)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -76,7 +78,7 @@ class Block:
     @property
     def new_tokens(self) -> int:
         """M, without asking the device."""
-        return self._count
+        return sum(self.fresh)
 
     @property
     def prompt_lengths_of_new(self) -> Tensor:
@@ -97,10 +99,15 @@ class Block:
         new = (self.lengths + self.trunk.length)[:, None]  # (n, 1)
         self.lengths = self.lengths + 1
         self._slots = torch.cat((self._slots, new), dim=1)
-        self._new, self._masks, self._count = _New(new, None, places), {}, len(self)
+        self._new, self._masks = _New(new, None, places), {}
+        self.sizes, self.fresh = [size + 1 for size in self.sizes], [1] * len(self)
 
-    def keep(self, rows: Tensor) -> None:
+    def keep(self, going: Sequence[int]) -> None:
         """Keeps the sequences with these indices (n',) and forgets the others."""
+        self.sizes = [self.sizes[row] for row in going]
+        self.fresh = [self.fresh[row] for row in going]
+        self.starts = [self.starts[row] for row in going] if self.starts else []
+        rows = torch.tensor(going, device=self._device)
         self._keys = [None if part is None else part[:, rows] for part in self._keys]
         self._values = [None if part is None else part[:, rows] for part in self._values]
         self.lengths, self.prompt_lengths = self.lengths[rows], self.prompt_lengths[rows]

@@ -22,11 +22,13 @@ from .block import Block
 from .features import Features
 from .footprint import Footprint
 from .packed import step
+from .pool import Pool
 from .prompt import Alphabet, Encoded, embed
 from .sampler import next_tokens
 from .scheduler import Line, Waiting
 from .sequence import Answer, Question, Shown, Step, Stops, failed
 from .trunk import Prompt, Stem, Trunk, prefill
+from .varlen import serves
 
 _log = logging.getLogger(__name__)
 _AHEAD = 32  # pictures of prompts to come that are read meanwhile
@@ -65,6 +67,7 @@ class Continuous:
         self._live: list[_Live] = []
         self._admitted: list[tuple[Line, list[Encoded]]] = []  # not yet live
         self._kept: Trunk | None = None
+        self._pool = Pool(network) if serves(network) else None
         self._footprint = Footprint.of(network)
         self._features = Features(network, self._footprint.pictures(limits.budget))
 
@@ -159,7 +162,7 @@ class Continuous:
         if not self._live:
             return tokens, []
         embeds = torch.cat([*old, *fresh])  # (N, D)
-        logits = step(self._network, [live.block for live in self._live], embeds)
+        logits = step(self._network, [live.block for live in self._live], embeds, self._pool)
         answers = [answer for live in self._live for answer in live.answers]
         tokens = next_tokens(logits, self._decoding, [answer.draws for answer in answers])
         made: Step = []
@@ -177,7 +180,7 @@ class Continuous:
             rows = [n for n in range(count) if start + n in stay]
             start += count
             if 0 < len(rows) < count:
-                live.block.keep(torch.tensor(rows, device=tokens.device))
+                live.block.keep(rows)
             live.answers = [live.answers[row] for row in rows]
             live.questions = [live.questions[row] for row in rows]
         self._live = [live for live in self._live if live.answers]
@@ -197,6 +200,8 @@ class Continuous:
             suffixes = [one.length - line.trunk.length for one in chosen]
             scores = self._footprint.scores(self._limits.budget)
             block = Block(line.trunk, suffixes, new, network.decoder.config, scores)
+            if self._pool:
+                self._pool.admit(block, [live.block for live in self._live])
             answers = [Answer.begin(one.question, self._decoding.seed) for one in chosen]
             self._live.append(_Live(block, answers, chosen))
             pieces += [(one.symbols[len(line.symbols) :], one.scaled) for one in chosen]
@@ -228,6 +233,7 @@ class Continuous:
             raise too_much(len(flying), advice, error) from error
         used, self._live, self._admitted, self._kept = self._used, [], [], None
         self._features.forget()
+        self._pool = Pool(self._network) if self._pool else None
         if len(flying) == 1:
             waiting.again([])
             return failed(flying[0].question, f"OutOfMemoryError: {error}")

@@ -15,17 +15,22 @@ from ..decoder import Context
 from ..network import Network
 from ..rotary import Rotation, rotation
 from .block import Block
+from .pool import Pool
+from .varlen import Varlen
 
 
-def step(network: Network, blocks: Sequence[Block], embeds: Tensor) -> Tensor:
+def step(
+    network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None = None
+) -> Tensor:
     """Logits (B, V) after the blocks' new tokens, whose vectors are embeds (N, D).
 
-    In the last layer only each sequence's last token is computed beyond keys and values.
+    In the last layer only each sequence's last token is computed beyond keys and values. pool: of
+    the sequences' own keys and values, where all attend at once (`varlen.py`).
     """
     positions = torch.cat([block.positions for block in blocks])  # (N,)
-    memory = _Packed(blocks, positions)
+    memory: Varlen | _Packed = Varlen(pool, blocks, network) if pool else _Packed(blocks, positions)
     context = Context(positions[None], memory=memory)
-    rotary = _rotation(network, blocks, positions)
+    rotary = _rotation(network, blocks, positions).to(embeds.dtype)
     hidden = network.decoder.wanted(embeds[None], rotary, context, memory.wanted)  # (1, B, D)
     return network.decoder.logits(hidden[0])
 

@@ -59,6 +59,7 @@ def prefill(network: Network, prompt: Prompt, embeds: Tensor, stem: Stem | None)
     for vectors in torch.split(embeds, prompt.piece) if len(embeds) else ():
         positions = torch.arange(memory.filled, memory.filled + len(vectors), device=embeds.device)
         rotary = rotation(positions[None], network.decoder.config, whole, whole)
+        rotary = rotary.to(vectors.dtype)
         context = Context(positions[None], memory=memory)
         network.decoder.remember(vectors[None], rotary, context)
         memory.filled += len(vectors)

@@ -15,6 +15,7 @@ from lvlm_eval.models.moe_llava.engine.engine import Engine
 from lvlm_eval.models.moe_llava.engine.footprint import Footprint
 from lvlm_eval.models.moe_llava.engine.packed import step
 from lvlm_eval.models.moe_llava.engine.plain import Plain
+from lvlm_eval.models.moe_llava.engine.pool import Pool
 from lvlm_eval.models.moe_llava.engine.sequence import Finished, Picture, Question
 from lvlm_eval.models.moe_llava.engine.trunk import Trunk
 from lvlm_eval.models.moe_llava.engine.trunk import prefill as prefill_trunk
@@ -80,8 +81,10 @@ def test_logits_of_shared_prompts_are_those_of_whole_ones(
 ) -> None:
     seen: list[Tensor] = []
 
-    def watched(network: Network, blocks: Sequence[Block], embeds: Tensor) -> Tensor:
-        seen.append(step(network, blocks, embeds))
+    def watched(
+        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
+    ) -> Tensor:
+        seen.append(step(network, blocks, embeds, pool))
         return seen[-1]
 
     monkeypatch.setattr(STEP, watched)
@@ -130,8 +133,10 @@ def test_no_more_is_cached_and_computed_than_the_budget_takes(
     most = max(network.join(*_prompt(network, q)).embeds.shape[1] for q in needs.values()) + new
     seen: list[int] = []
 
-    def watched(network: Network, blocks: Sequence[Block], embeds: Tensor) -> Tensor:
-        logits = step(network, blocks, embeds)
+    def watched(
+        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
+    ) -> Tensor:
+        logits = step(network, blocks, embeds, pool)
         buffers = [buffer for block in blocks for buffer in block._keys[:1] if buffer is not None]
         trunks = {id(block.trunk): block.trunk.length for block in blocks}
         cached = sum(b.shape[1] * b.shape[2] for b in buffers) + sum(trunks.values())

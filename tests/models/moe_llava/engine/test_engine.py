@@ -12,6 +12,7 @@ from torch import Tensor
 from lvlm_eval.models.moe_llava.engine.block import Block
 from lvlm_eval.models.moe_llava.engine.engine import Engine, EngineRouting
 from lvlm_eval.models.moe_llava.engine.packed import step
+from lvlm_eval.models.moe_llava.engine.pool import Pool
 from lvlm_eval.models.moe_llava.engine.runner import prefill
 from lvlm_eval.models.moe_llava.engine.sequence import Finished, Picture, Question
 from lvlm_eval.models.moe_llava.network import Network
@@ -120,11 +121,13 @@ def test_more_than_the_memory_holds_is_halved_and_answers_the_same(
     expected = answers(engine, questions, decoding)
     sizes: list[int] = []
 
-    def limited(network: Network, blocks: Sequence[Block], embeds: Tensor) -> Tensor:
+    def limited(
+        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
+    ) -> Tensor:
         sizes.append(sum(map(len, blocks)))
         if sizes[-1] > 2:
             raise torch.OutOfMemoryError
-        return step(network, blocks, embeds)
+        return step(network, blocks, embeds, pool)
 
     monkeypatch.setattr(STEP, limited)
     assert answers(engine, questions, decoding) == expected
@@ -142,10 +145,12 @@ def test_a_question_too_large_for_the_memory_fails_alone(
     engine, decoding = Engine(network, never, routing), Decoding(max_new_tokens=4)
     expected = answers(engine, questions, decoding)
 
-    def limited(network: Network, blocks: Sequence[Block], embeds: Tensor) -> Tensor:
+    def limited(
+        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
+    ) -> Tensor:
         if any(block.trunk.length > 16 for block in blocks):
             raise torch.OutOfMemoryError("too long")
-        return step(network, blocks, embeds)
+        return step(network, blocks, embeds, pool)
 
     def padded(network: Network, prompts: Spliced, *rest: object) -> object:
         if prompts.embeds.shape[1] > 17:

@@ -1,0 +1,73 @@
+"""Keys and values of all live sequences' own tokens in one memory, for a kernel that takes all.
+
+K key heads, P places, d head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..network import Network
+from .block import Block
+
+
+class Pool:
+    """(K, P, d) of keys and of values for each layer.
+
+    Every sequence has a stretch of places, as many as it may fill: the budget counts those.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._like = network.decoder.embedding.weight
+        self._config = network.decoder.config
+        self._keys = [self._empty(0) for _ in range(self._config.layers)]
+        self._values = [self._empty(0) for _ in range(self._config.layers)]
+        self._end = self._room = 0
+
+    def admit(self, block: Block, live: Sequence[Block]) -> None:
+        """Gives a block's sequences their stretches; those of live blocks may move."""
+        wanted = len(block) * block.limit
+        if self._end + wanted > self._room:
+            self._pack(live, wanted)
+        block.starts = [self._end + block.limit * row for row in range(len(block))]
+        self._end += wanted
+
+    def add(self, layer: int, keys: Tensor, values: Tensor, places: Tensor) -> None:
+        """Keeps those of new tokens, (K, N, d) each, at their places (N,)."""
+        self._keys[layer].index_copy_(1, places, keys)
+        self._values[layer].index_copy_(1, places, values)
+
+    def at(self, layer: int, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (K, N, d) at these places (N,)."""
+        return self._keys[layer][:, places], self._values[layer][:, places]
+
+    def _pack(self, live: Sequence[Block], wanted: int) -> None:
+        """Moves what is live to the beginning, and makes room for so many places more."""
+        starts = [start for block in live for start in block.starts]
+        sizes = [size for block in live for size in block.sizes]
+        end = 0
+        for block in live:
+            block.starts = [end + block.limit * row for row in range(len(block))]
+            end += len(block) * block.limit
+        moved = [start for block in live for start in block.starts]
+        device = self._like.device
+        old, new = stretches(starts, sizes).to(device), stretches(moved, sizes).to(device)
+        self._end, self._room = end, max(self._room, end + wanted)
+        for memory in (self._keys, self._values):
+            for layer, held in enumerate(memory):
+                memory[layer] = self._empty(self._room)
+                memory[layer][:, new] = held[:, old]
+
+    def _empty(self, places: int) -> Tensor:
+        return self._like.new_empty(self._config.kv_heads, places, self._config.head_width)
+
+
+def stretches(starts: Sequence[int], lengths: Sequence[int]) -> Tensor:
+    """All places of stretches, one stretch after the other: 5, 6, 9 for (5, 9) and (2, 1)."""
+    sizes = torch.tensor(lengths, dtype=torch.int64)
+    before = sizes.cumsum(0) - sizes
+    offsets = torch.tensor(starts, dtype=torch.int64) - before
+    return torch.arange(sum(lengths)) + offsets.repeat_interleave(sizes)

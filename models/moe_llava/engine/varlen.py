@@ -1,0 +1,196 @@
+"""Attention of all live sequences at once, on GPUs: two kernels a layer, however many blocks.
+
+`block.py` attends block by block, which is a launch here and there for each of many trunks, and
+launches are what a GPU waits for. torch's kernel for sequences of any lengths takes all of them:
+once over the trunks, where what asks behind the same trunk is one sequence, once over own tokens.
+Each gives its part of a softmax and the log of the part's sum, by which the two are mixed. What is
+kept of the two is in the queries' dtype, their mixing in fp32.
+
+N new tokens of B sequences, H heads, K key heads, G = H / K, d head width, S trunk positions.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+import torch
+from torch import Tensor
+from torch.nn.attention.varlen import AuxRequest, varlen_attn
+
+from ..network import Network
+from .block import Block
+from .pool import Pool, stretches
+
+_WIDEST = 256  # of the heads that the kernel takes
+# torch 2.10 says `is_causal`, later ones have windows
+_CAUSAL = (
+    {"window_size": (-1, 0)}
+    if "window_size" in inspect.signature(varlen_attn).parameters
+    else {"is_causal": True}
+)
+
+
+def serves(network: Network) -> bool:
+    """Whether the kernel can: half precision on a GPU of compute capability 8 or newer, no windows.
+
+    Deterministic attention is computed in float64 and is not served either.
+    """
+    config = network.decoder.config
+    if network.device.type != "cuda" or network.dtype not in (torch.bfloat16, torch.float16):
+        return False
+    if torch.cuda.get_device_capability(network.device) < (8, 0) or network.one_by_one:
+        return False
+    return (
+        config.long.window is None and config.head_width % 8 == 0 and config.head_width <= _WIDEST
+    )
+
+
+def attend_many(
+    queries: Tensor, keys: Tensor, values: Tensor, spans: Spans
+) -> tuple[Tensor, Tensor]:
+    """(N, H, d) over keys and values (M, H, d), sequence by sequence; and (H, N), the log of the
+    sum of each query's weights."""
+    mixed: Tensor
+    logarithms: Tensor
+    mixed, logarithms = varlen_attn(
+        queries,
+        keys,
+        values,
+        spans.queries,
+        spans.keys,
+        spans.most_queries,
+        spans.most_keys,
+        return_aux=AuxRequest(lse=True),
+        **(_CAUSAL if spans.causal else {}),
+    )
+    return mixed, logarithms
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Where sequences end among queries and keys that are packed one after the other.
+
+    queries, keys: (sequences + 1,) in int32, from 0. most_*: of one sequence. causal: the last
+    query sees all keys of its sequence, the one before all but the last, and so on.
+    """
+
+    queries: Tensor
+    keys: Tensor
+    most_queries: int
+    most_keys: int
+    causal: bool
+
+    @classmethod
+    def of(
+        cls, queries: Sequence[int], keys: Sequence[int], device: torch.device, *, causal: bool
+    ) -> Spans:
+        """Those of sequences with so many queries and keys each."""
+        ends = torch.tensor([list(accumulate(n, initial=0)) for n in (queries, keys)])
+        ends = ends.to(device, torch.int32)
+        return cls(ends[0], ends[1], max(queries), max(keys), causal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who asks: rows of queries, and their spans over own tokens and over trunks.
+
+    behind: which of the rows (N',) have a trunk, None for all. far: None where none has.
+    """
+
+    rows: int
+    near: Spans
+    far: Spans | None
+    behind: Tensor | None
+
+
+class Varlen:
+    """The memory of one forward: a `Memory` of the blocks' new tokens (1, K, N, d).
+
+    wanted: the places of the last token of each sequence; None where there are no others.
+    """
+
+    def __init__(self, pool: Pool, blocks: Sequence[Block], network: Network) -> None:
+        self._pool, self._device = pool, network.device
+        config = network.decoder.config
+        self._groups = config.heads // config.kv_heads
+        fresh = [count for block in blocks for count in block.fresh]
+        sizes = [size for block in blocks for size in block.sizes]
+        starts = [start for block in blocks for start in block.starts]
+        firsts = [start + size - new for start, size, new in zip(starts, sizes, fresh, strict=True)]
+        self._new = stretches(firsts, fresh).to(self._device)  # (N,) places in the pool
+        self._own = stretches(starts, sizes).to(self._device)
+        runs = groupby(blocks, key=lambda block: id(block.trunk))
+        self._runs = [list(run) for _, run in runs]
+        self._trunks = [run[0].trunk for run in self._runs if run[0].trunk.length]
+        self._all = self._asking(fresh, sizes, [sum(b.new_tokens for b in r) for r in self._runs])
+        self._last, self.wanted = self._all, None
+        if len(fresh) < sum(fresh):
+            counts = [sum(map(len, run)) for run in self._runs]
+            self._last = self._asking([1] * len(fresh), sizes, counts)
+            self.wanted = torch.tensor(list(accumulate(fresh)), device=self._device) - 1
+
+    def add(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """(1, K, N, d) each."""
+        self._pool.add(layer, keys[0], values[0], self._new)
+
+    def attend(self, layer: int, queries: Tensor, mask: Tensor | None) -> Tensor:
+        """(1, H, N, d) to the same; or (1, H, B, d) where only the last tokens ask."""
+        rows = queries[0].transpose(0, 1)  # (N, H, d)
+        asking = self._all if len(rows) == self._all.rows else self._last
+        near, near_sums = self._near(layer, rows, asking)
+        if asking.far is None:
+            return near.transpose(0, 1)[None]
+        here = rows if asking.behind is None else rows[asking.behind]
+        far, far_sums = self._far(layer, here, asking.far)
+        if asking.behind is None:
+            return _mixed(near, near_sums, far, far_sums).transpose(0, 1)[None]
+        place = asking.behind
+        near[place] = _mixed(near[place], near_sums[:, place], far, far_sums)
+        return near.transpose(0, 1)[None]
+
+    def _near(self, layer: int, rows: Tensor, asking: _Asking) -> tuple[Tensor, Tensor]:
+        """(N, H, d) and (H, N): over each sequence's own tokens."""
+        keys, values = (
+            part.repeat_interleave(self._groups, dim=0) if self._groups > 1 else part
+            for part in self._pool.at(layer, self._own)
+        )
+        return attend_many(rows, keys.transpose(0, 1), values.transpose(0, 1), asking.near)
+
+    def _far(self, layer: int, rows: Tensor, spans: Spans) -> tuple[Tensor, Tensor]:
+        """(N', H, d) and (H, N'): over the trunks. Heads that share a key head ask as more rows."""
+        keys = torch.cat([trunk.keys[layer] for trunk in self._trunks], dim=1)  # (K, S, d)
+        values = torch.cat([trunk.values[layer] for trunk in self._trunks], dim=1)
+        count, heads, width = rows.shape
+        asked = rows.view(count, -1, self._groups, width).transpose(1, 2)  # (N', G, K, d)
+        asked = asked.reshape(count * self._groups, -1, width)
+        mixed, sums = attend_many(asked, keys.transpose(0, 1), values.transpose(0, 1), spans)
+        mixed = mixed.view(count, self._groups, -1, width).transpose(1, 2)
+        sums = sums.view(-1, count, self._groups).transpose(1, 2)  # (K, G, N')
+        return mixed.reshape(count, heads, width), sums.reshape(heads, count)
+
+    def _asking(self, queries: list[int], sizes: list[int], of_runs: list[int]) -> _Asking:
+        """queries: of each sequence. of_runs: of all that ask behind the same trunk."""
+        near = Spans.of(queries, sizes, self._device, causal=True)
+        trunks = [run[0].trunk.length for run in self._runs]
+        asked = [
+            count * self._groups for count, there in zip(of_runs, trunks, strict=True) if there
+        ]
+        if not asked:
+            return _Asking(sum(queries), near, None, None)
+        far = Spans.of(asked, [length for length in trunks if length], self._device, causal=False)
+        behind = None
+        if not all(trunks):
+            ends = list(accumulate(of_runs))
+            firsts = [end - n for end, n, there in zip(ends, of_runs, trunks, strict=True) if there]
+            counts = [n for n, there in zip(of_runs, trunks, strict=True) if there]
+            behind = stretches(firsts, counts).to(self._device)
+        return _Asking(sum(queries), near, far, behind)
+
+
+def _mixed(near: Tensor, near_sums: Tensor, far: Tensor, far_sums: Tensor) -> Tensor:
+    """(N, H, d) of two parts of one softmax, given the logs (H, N) of their sums."""
+    share = torch.sigmoid(far_sums - near_sums).transpose(0, 1)[..., None]  # (N, H, 1)
+    return torch.lerp(near.float(), far.float(), share).to(near.dtype)
