@@ -42,8 +42,9 @@ def load(
     eager, flash_attention_2, flex_attention. Nothing is downloaded and no code of the checkpoint
     is run. Raises CheckpointError, UsageError.
     """
-    from .adapter import HFModel, choose_settings
+    from .adapter import HFModel
     from .opening import open_checkpoint
+    from .settings import choose_settings
 
     settings = choose_settings(device, dtype, batch, reuse, attention)
     return HFModel(open_checkpoint(checkpoint), settings)
