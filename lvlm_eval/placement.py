@@ -146,6 +146,14 @@ def check_fits(placement: Placement, rank: Rank) -> None:
     )
 
 
+def own_variables(rank: Rank, environment: Mapping[str, str]) -> dict[str, str]:
+    """By which the process sees its own GPU alone, and libraries take it for the only one."""
+    return {
+        "CUDA_VISIBLE_DEVICES": own_gpu(rank, environment.get("CUDA_VISIBLE_DEVICES")),
+        "LOCAL_RANK": "0",
+    }
+
+
 def own_gpu(rank: Rank, visible: str | None) -> str:
     """The CUDA_VISIBLE_DEVICES by which a process sees its own GPU alone; "" if it has none.
 

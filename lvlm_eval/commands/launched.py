@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lvlm_eval.errors import UsageError
-from lvlm_eval.placement import Place, Placement, Rank, own_gpu, parse_placement, rank_from
+from lvlm_eval.placement import Place, Placement, Rank, own_variables, parse_placement, rank_from
 from lvlm_eval.team import Team
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Launch:
 def together(launch: Launch, rank: Rank) -> Iterator[Team]:
     """The team of a launcher's processes; to be entered before anything can go wrong."""
     environment = launch.environment
-    environment["CUDA_VISIBLE_DEVICES"] = own_gpu(rank, environment.get("CUDA_VISIBLE_DEVICES"))
+    environment.update(own_variables(rank, environment))
     environment.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost connection is told by us
     if rank.rank:
         logging.getLogger("lvlm_eval").setLevel(logging.WARNING)  # what rank 0 says holds for all
@@ -75,6 +75,8 @@ def take_place(launch: Launch, team: Team, devices: Collection[str]) -> Place:
         raise UsageError(
             f"--device {unknown[0]}: each of several processes has its own GPU, so say cuda or cpu"
         )
+    if set(devices) == {"cpu"}:
+        launch.environment["CUDA_VISIBLE_DEVICES"] = ""  # libraries would take what they see
     from lvlm_eval.launcher import gpus, versions
 
     about = {name: f"{name} {version}" for name, version in versions().items()}

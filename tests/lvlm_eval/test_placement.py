@@ -9,6 +9,7 @@ from lvlm_eval.placement import (
     Rank,
     first_host,
     own_gpu,
+    own_variables,
     parse_placement,
     rank_from,
 )
@@ -136,3 +137,8 @@ def test_each_process_sees_its_own_gpu() -> None:
     assert own_gpu(third, "") == ""
     assert own_gpu(task, "5") == "5"
     assert own_gpu(task, "0,1,2,3") == "2"
+
+
+def test_a_process_takes_the_gpu_that_it_sees_for_the_only_one() -> None:
+    found = own_variables(rank(2, 4), {"CUDA_VISIBLE_DEVICES": "4,5,6,7", "LOCAL_RANK": "2"})
+    assert found == {"CUDA_VISIBLE_DEVICES": "6", "LOCAL_RANK": "0"}
