@@ -68,6 +68,10 @@ class Sharded(Model, Protocol):
     so wait for each other. When one of them dies the others raise within a bounded time.
     """
 
+    def prepare(self) -> None:
+        """Builds it at once, so that what is missing shows before the first question."""
+        ...
+
     def follow(self) -> None:
         """In a process that does not lead: compute what the leading one does, until it ends."""
         ...

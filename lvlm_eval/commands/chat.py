@@ -124,7 +124,7 @@ class _Session:
 
     def prepare(self) -> None:
         """Load the model before the first question, so that what is missing shows at once."""
-        if isinstance(self.model, Streams):
+        if isinstance(self.model, Streams | Sharded):
             self._note(f"loading {self.model.name} ...")
             self.model.prepare()
         self._note("/help shows the commands, Ctrl-D ends")

@@ -45,6 +45,9 @@ class Choir:
         served, self.sung[:] = list(self.sung), [0, 0]
         return {0: served}
 
+    def prepare(self) -> None:
+        """There is nothing to build."""
+
     def follow(self) -> None:
         self._note("follows")
         while not self._released.exists():
