@@ -81,9 +81,9 @@ def partners() -> Iterator[None]:
     """Incomplete where another rank has gone, or does not answer within the time limit."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:  # what torch raises for a lost connection and for the limit
+    except RuntimeError as error:
+        if not _of_a_connection(error):
+            raise
         raise Incomplete(
             f"rank {torch.distributed.get_rank()} of the replica has lost another one "
             f"({_first_line(error)}); what is answered is kept, the same command goes on"
@@ -119,6 +119,12 @@ def decoding_heard(said: JSON) -> Decoding:
     stop = said["stop"]
     assert isinstance(stop, list)
     return Decoding(**{**said, "stop": tuple(map(str, stop))})
+
+
+def _of_a_connection(error: RuntimeError) -> bool:
+    """Whether it is what torch raises for a lost connection or the time limit: NCCL's and the
+    store's errors have a type, those of gloo only name a file of it."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
 
 
 def _first_line(error: Exception) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from lvlm_eval.wire import too_much
+from lvlm_eval.wire import partners, too_much
 
 from ..processes import Job, launch
 
@@ -26,3 +27,10 @@ def test_a_memory_too_small_says_what_to_do() -> None:
     said = str(too_much(1, "tp=4", error))
     assert said.startswith("out of memory with 1 question at once (CUDA out of memory.);")
     assert said.endswith("the same command with tp=4 goes on")
+
+
+def test_errors_of_a_computation_are_no_lost_rank() -> None:
+    with pytest.raises(RuntimeError, match="sizes differ"), partners():
+        raise RuntimeError("sizes differ")
+    with pytest.raises(torch.OutOfMemoryError), partners():
+        raise torch.OutOfMemoryError("CUDA out of memory.")
