@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lvlm_eval.errors import UsageError
+
 if TYPE_CHECKING:
+    from lvlm_eval.placement import Place
+
     from .adapter import HFModel
 
 DESCRIPTION = "any image-text-to-text model of transformers: a folder, or a name in the hub cache"
@@ -32,6 +36,7 @@ def load(
     batch: int = 8,
     reuse: str = "auto",
     attention: str = "sdpa",
+    parallel: Place | None = None,
 ) -> HFModel:
     """The checkpoint opened as a Model; its weights are read when the first question comes.
 
@@ -39,12 +44,15 @@ def load(
     float32 on the CPU), float32, bfloat16, float16. batch: questions at once. reuse: whether
     questions on the same pictures share what comes before they differ; auto where that is shown
     to change nothing, when the weights are read; on fails where it does; off. attention: sdpa,
-    eager, flash_attention_2, flex_attention. Nothing is downloaded and no code of the checkpoint
-    is run. Raises CheckpointError, UsageError.
+    eager, flash_attention_2, flex_attention. parallel: this process among those that have the
+    model together, cut as transformers plans it. Nothing is downloaded and no code of the
+    checkpoint is run. Raises CheckpointError, UsageError.
     """
     from .adapter import HFModel
     from .opening import open_checkpoint
     from .settings import choose_settings
 
     settings = choose_settings(device, dtype, batch, reuse, attention)
-    return HFModel(open_checkpoint(checkpoint), settings)
+    if parallel is not None and parallel.placement.ep > 1:
+        raise UsageError(f"hf deals out no experts: leave ep={parallel.placement.ep} out")
+    return HFModel(open_checkpoint(checkpoint), settings, parallel)

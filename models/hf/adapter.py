@@ -12,6 +12,7 @@ from functools import cached_property
 import torch
 
 from lvlm_eval.errors import UsageError
+from lvlm_eval.placement import Place
 from lvlm_eval.schema import Decoding, Request, Response
 
 from .batches import Batch, Batches, failure
@@ -19,6 +20,7 @@ from .grouping import portions
 from .opening import Opened
 from .prompts import Encoder
 from .proof import why_not_shared
+from .replica import Leading, follow, open_shared
 from .runner import Runner
 from .sampling import Answer
 from .settings import DTYPES, Settings
@@ -31,11 +33,13 @@ _log = logging.getLogger(__name__)
 class HFModel:
     """A Model. Its weights are read, and sharing is tried, when the first question comes.
 
+    place: this process among those that have the model together; None for one by itself.
     waits: seconds that the model waited, each time, for a batch to be prepared.
     """
 
     opened: Opened
     settings: Settings
+    place: Place | None = None
     waits: list[float] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -87,9 +91,37 @@ class HFModel:
     def encoder(self) -> Encoder:
         return Encoder.of(self.opened.processor, self.opened.template)
 
+    def prepare(self) -> None:
+        """Reads weights and tries sharing, which the first answer would wait for."""
+        _ = self.runner, self.shares
+
+    def follow(self) -> None:
+        """In a process that does not lead its replica: computes along, until `release` there."""
+        self.prepare()
+        follow(self.runner, self.shared.wire)
+
+    def release(self) -> None:
+        """In the leading process: lets the others of its replica go; nothing to do without any."""
+        if self.place is not None:
+            self.prepare()  # as the others do, whether anything was asked or not
+            self.shared.release()
+
+    @cached_property
+    def shared(self) -> Leading:
+        """The model of the processes that have it together."""
+        assert self.place is not None
+        return open_shared(self.opened, self.encoder, self.settings, self.place)
+
+    @property
+    def asked(self) -> Runner | Leading:
+        """The runner to ask: of several processes the one that tells the others."""
+        return self.runner if self.place is None else self.shared
+
     @cached_property
     def runner(self) -> Runner:
-        """The model with its weights loaded, which takes its time."""
+        """The model, or this process's part of it, with its weights loaded; takes its time."""
+        if self.place is not None:
+            return self.shared.runner
         settings = self.settings
         model = self.opened.load(DTYPES[settings.dtype], settings.device, settings.attention)
         return Runner.of(model, self.opened.processor.tokenizer)
@@ -100,7 +132,7 @@ class HFModel:
         asked for but changes answers."""
         if self.settings.reuse == "off":
             return False
-        why = why_not_shared(self.runner, self.encoder)
+        why = self._why_not_shared()
         if why and self.settings.reuse == "on":
             raise UsageError(
                 f"{self.name}: reuse=on, but questions on one picture cannot share it: {why}; "
@@ -110,10 +142,15 @@ class HFModel:
             _log.info("%s: pictures are computed anew for every question: %s", self.name, why)
         return not why
 
+    def _why_not_shared(self) -> str:
+        if self.place is not None:
+            return self.shared.why_not_shared(self.encoder)
+        return why_not_shared(self.runner, self.encoder)
+
     def _answers(self, batch: Batch, decoding: Decoding) -> Iterator[Response]:
         """All answers of a batch; one too large for the memory is halved and goes on."""
         try:
-            prefix = self.runner.prefill(batch.shared.prefix) if batch.shared else None
+            prefix = self.asked.prefill(batch.shared.prefix) if batch.shared else None
         except torch.OutOfMemoryError as error:
             yield from (failure(item.question_id, error) for item in batch.items)
             return
@@ -123,7 +160,7 @@ class HFModel:
             names = [batch.items[place].question_id for place in part]
             try:
                 inputs = batch.inputs(part, self.runner.pad)
-                answers = self.runner.ask(inputs, names, decoding, prefix)
+                answers = self.asked.ask(inputs, names, decoding, prefix)
             except torch.OutOfMemoryError as error:
                 if len(part) == 1:
                     yield failure(names[0], error)

@@ -16,6 +16,7 @@ from pickle import UnpicklingError  # only the name of what torch.load raises
 import torch
 import transformers
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers.distributed import DistributedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 from lvlm_eval.errors import CheckpointError
@@ -75,9 +76,21 @@ class Opened:
             "chat_template": hashlib.sha256(self.template.encode()).hexdigest(),
         }
 
-    def load(self, dtype: torch.dtype, device: str, attention: str) -> transformers.PreTrainedModel:
+    def empty(self) -> transformers.PreTrainedModel:
+        """The model without memory, for its names and shapes; CheckpointError."""
+        try:
+            with torch.device("meta"):
+                return AutoModelForImageTextToText.from_config(self.config)
+        except _UNREADABLE as error:
+            raise CheckpointError(f"{self.folder}: {_first_line(error)}") from None
+
+    def load(
+        self, dtype: torch.dtype, device: str, attention: str, ranks: int = 1
+    ) -> transformers.PreTrainedModel:
         """The model with all its weights, in eval mode; CheckpointError where some are missing.
 
+        ranks: over so many processes of torch's process group, each with a part, as transformers
+        plans it; on the GPU that each of them sees, else on the CPU.
         Files other than safetensors are read as tensors alone (torch's weights_only).
         """
         with _without_bars():
@@ -86,7 +99,7 @@ class Opened:
                     self.folder,
                     config=self.config,
                     dtype=dtype,
-                    device_map=device,
+                    **_where(device, ranks),
                     attn_implementation=attention,
                     output_loading_info=True,
                     **_LOCAL,
@@ -134,6 +147,12 @@ def open_checkpoint(location: str) -> Opened:
         template=_template(processor, folder),
         digest=digest_of_files(_weight_files(folder) + _settings(folder)),
     )
+
+
+def _where(device: str, ranks: int) -> dict[str, object]:
+    if ranks == 1:
+        return {"device_map": device}
+    return {"distributed_config": DistributedConfig(tp_plan="auto", tp_size=ranks)}
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -37,8 +37,25 @@ def why_not_shared(runner: Runner, encoder: Encoder) -> str:
     except torch.OutOfMemoryError:
         raise
     except (*_UNFORESEEN, TemplateError) as error:
-        lines = str(error).splitlines() or [""]
-        return f"{type(error).__name__}: {lines[0]}"
+        return _told(error)
+
+
+def why_not_run(runner: Runner, encoder: Encoder) -> str:
+    """What the model fails with when it is asked a made-up question; "" where it answers.
+
+    A template that does not take the question says nothing of the model.
+    """
+    try:
+        inputs = encoder.encode(_items(encoder, _SIZES[0])[:1])
+    except (ValueError, TemplateError):
+        return ""
+    try:
+        runner.ask(inputs, ["made up"], _DECODING)
+    except torch.OutOfMemoryError:
+        raise
+    except _UNFORESEEN as error:
+        return _told(error)
+    return ""
 
 
 def _differs(runner: Runner, encoder: Encoder, size: tuple[int, int]) -> str:
@@ -88,3 +105,8 @@ def _picture(size: tuple[int, int]) -> PIL.Image.Image:
     picture = PIL.Image.merge("RGB", shades)
     picture.paste((220, 20, 30), (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
     return picture
+
+
+def _told(error: Exception) -> str:
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"

@@ -24,16 +24,23 @@ Watcher = Callable[[Tensor, Tensor], Tensor]  # ids (B, T) and logits (B, V) to 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A loaded model. eos: ids that end an answer; pad: stands where nothing is looked at."""
+    """A loaded model. eos: ids that end an answer; pad: stands where nothing is looked at.
+
+    last: a logits processor behind all others.
+    """
 
     model: transformers.PreTrainedModel
     tokenizer: transformers.PreTrainedTokenizerBase
     eos: frozenset[int]
     pad: int
+    last: Watcher | None = None
 
     @classmethod
     def of(
-        cls, model: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerBase
+        cls,
+        model: transformers.PreTrainedModel,
+        tokenizer: transformers.PreTrainedTokenizerBase,
+        last: Watcher | None = None,
     ) -> Runner:
         """The runner of a model, whose own sampling settings are put out of force.
 
@@ -47,7 +54,7 @@ class Runner:
         model.generation_config = GenerationConfig()
         pad = tokenizer.pad_token_id
         own = copy.deepcopy(tokenizer)  # the encoder's is busy in another thread
-        return cls(model, own, eos, min(eos, default=0) if pad is None else pad)
+        return cls(model, own, eos, min(eos, default=0) if pad is None else pad, last)
 
     def prefill(self, prefix: Inputs) -> DynamicCache:
         """The keys and values of a prefix, its pictures included.
@@ -80,12 +87,12 @@ class Runner:
             pad_token_id=self.pad,
         )
         ends = Ends(inputs["input_ids"].shape[1], self.eos, decoding, self._raw_text)
-        draws = [Draws.of(decoding, question_ids)] if decoding.temperature else []
+        draws = Draws.of(decoding, question_ids) if decoding.temperature else None
         self.model.generate(
             **self._moved(inputs),
             **({} if behind is None else {"past_key_values": _repeated(behind, len(question_ids))}),
             generation_config=settings,
-            logits_processor=[*([] if watch is None else [watch]), *draws],
+            logits_processor=[one for one in (watch, draws, self.last) if one is not None],
             stopping_criteria=[ends],
         )
         return [ends.answers[row] for row in range(len(question_ids))]

@@ -48,6 +48,11 @@ def run(results: Path, commands: Sequence[Sequence[str]]) -> dict[str, object]:
     finally:
         for process in started:
             process.kill()
+    return result_in(results)
+
+
+def result_in(results: Path) -> dict[str, object]:
+    """By file what must not depend on how a run came about."""
     files = [*results.glob("*/*/*/scores.jsonl"), *results.glob("*/*/*/summary.json")]
     found: dict[str, object] = {str(f.relative_to(results)): f.read_bytes() for f in files}
     answers = [f.read_text().splitlines() for f in results.glob("*/*/*/responses*.jsonl")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from transformers import DynamicCache, Gemma3TextConfig
 
 from lvlm_eval.models.hf.adapter import HFModel
-from lvlm_eval.models.hf.proof import why_not_shared
+from lvlm_eval.models.hf.proof import why_not_run, why_not_shared
 from lvlm_eval.models.hf.runner import can_be_shared
 
 from .asking import open_tiny
@@ -99,3 +100,18 @@ def test_caches_with_windows_or_states_are_not_shared() -> None:
     full = Gemma3TextConfig(num_hidden_layers=2, layer_types=["full_attention"] * 2)
     assert can_be_shared(DynamicCache(config=full))
     assert not can_be_shared(DynamicCache(config=sliding))
+
+
+def test_what_a_model_fails_with_is_said_and_a_refused_question_is_not(
+    checkpoint: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = open_tiny(checkpoint("llava"))
+    assert why_not_run(model.runner, model.encoder) == ""
+
+    def failing(**given: object) -> object:
+        raise RuntimeError("mixed tensors\nand more")
+
+    monkeypatch.setattr(model.runner.model, "generate", failing)
+    assert why_not_run(model.runner, model.encoder) == "RuntimeError: mixed tensors"
+    refusing = replace(model.encoder, template="{{ raise_exception('not so') }}")
+    assert why_not_run(model.runner, refusing) == ""
