@@ -78,6 +78,22 @@ def portion(
     return sum(1 for _ in takewhile(lambda need: need <= free, needs))
 
 
+def piles(sizes: Sequence[int], most: int) -> list[list[int]]:
+    """Places of neighbours that together have at most so much, in order; what is larger by itself,
+    or of no size, is in none."""
+    found: list[list[int]] = []
+    room = 0
+    for place, size in enumerate(sizes):
+        if not 0 < size <= most:
+            continue
+        if size > room:
+            found.append([])
+            room = most
+        found[-1].append(place)
+        room -= size
+    return found
+
+
 @dataclass(slots=True)
 class _Part:
     """Neighbours in sorted order, best grouped: `computed` positions in all.

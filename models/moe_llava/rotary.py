@@ -59,6 +59,16 @@ def rotation(
     return Rotation(angles.cos(), angles.sin(), scale)
 
 
+def rotation_of_rows(
+    positions: Tensor, config: DecoderConfig, prompt_lengths: Tensor, reach: Tensor
+) -> Rotation:
+    """Tables (1, 1, N, R) of N tokens, each of a sequence of its own: all given are (N,)."""
+    by_row = rotation(positions[:, None], config, prompt_lengths, reach)  # (N, 1, 1, R)
+    scale = by_row.query_scale
+    turned = None if scale is None else scale.transpose(0, 2)
+    return Rotation(by_row.cosines.transpose(0, 2), by_row.sines.transpose(0, 2), turned)
+
+
 def _base(config: DecoderConfig, reach: Tensor, prompt_lengths: Tensor) -> Tensor | float:
     """The base, or (B, 1, 1) where it depends on a sequence's length.
 

@@ -7,6 +7,8 @@ I images, S positions (patches and class token), P features, D width.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -67,7 +69,7 @@ class VisionTower(nn.Module):
         self.blocks = nn.ModuleList(VisionBlock(config) for _ in range(config.used_layers))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = self.patches(pixels).flatten(2).transpose(1, 2)  # (I, patches, D)
+        x = self._patches(pixels).flatten(2).transpose(1, 2)  # (I, patches, D)
         if self.class_token is not None:
             x = torch.cat((self.class_token.expand(len(x), 1, -1), x), dim=1)  # (I, S, D)
         x = x + self.positions.weight
@@ -77,3 +79,11 @@ class VisionTower(nn.Module):
             x = block(x)
         features: Tensor = x[:, 1:] if self.config.select_feature == "patch" else x
         return features  # (I, P, D)
+
+    def _patches(self, pixels: Tensor) -> Tensor:
+        """(I, D, rows, columns). On a GPU torch would round fp32 to TF32 here, and only here."""
+        rounds = pixels.is_cuda and pixels.dtype == torch.float32
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with exact if rounds else nullcontext():
+            found: Tensor = self.patches(pixels)
+        return found

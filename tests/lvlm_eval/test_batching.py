@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lvlm_eval.batching import Group, Symbols, apart, common, portion, share
+from lvlm_eval.batching import Group, Symbols, apart, common, piles, portion, share
 
 # Few different symbols make many common prefixes; those below 0 stand for pictures of 20 positions.
 prompts_of = st.lists(
@@ -173,3 +173,8 @@ def test_a_portion_never_exceeds_the_room_and_one_more_would(
     assert count <= places
     assert count == 0 or need(count) <= free
     assert count == min(places, len(suffixes)) or need(count + 1) > free
+
+
+def test_piles_are_neighbours_up_to_a_size() -> None:
+    assert piles([3, 4, 2, 9, 0, 5, 1], 7) == [[0, 1], [2, 5], [6]]
+    assert piles([8], 7) == piles([], 7) == piles([1], -3) == []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lvlm_eval.batching import common, portion
+from lvlm_eval.batching import common, piles, portion
 from lvlm_eval.schema import Decoding
 from lvlm_eval.wire import too_much
 
@@ -29,9 +29,12 @@ from .scheduler import Line, Waiting
 from .sequence import Answer, Question, Shown, Step, Stops, failed
 from .trunk import Prompt, Stem, Trunk, prefill
 from .varlen import serves
+from .wave import Wanted, prefill_all
 
 _log = logging.getLogger(__name__)
 _AHEAD = 32  # pictures of prompts to come that are read meanwhile
+_TOGETHER = 8192  # positions of trunks in one forward: beyond, a GPU is no faster
+_WORTH = 4  # a stem is copied where it is at least such a part of a trunk: each is many launches
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,9 @@ class Continuous:
     def _used(self) -> int:
         """Positions that are taken: cached, with what answers may still come to, and computed."""
         own = sum(len(live.block) * live.block.limit for live in self._live)
+        trunks = dict(trunk.memory for trunk in self._trunks)
         decoded = self._footprint.computing(sum(len(live.block) for live in self._live))
-        return own + sum(trunk.length for trunk in self._trunks) + decoded
+        return own + sum(trunks.values()) + decoded
 
     def _each(self, suffix: int) -> int:
         """What a question takes that is admitted with so many positions to itself."""
@@ -193,6 +197,8 @@ class Continuous:
     def _begin(self, features: Mapping[str, Tensor]) -> Tensor:
         """Makes those admitted live; the vectors of their suffixes (N, D)."""
         network, new = self._network, self._decoding.max_new_tokens
+        if self._pool:
+            self._prefill_all(features)
         pieces = []
         for line, chosen in self._admitted:
             if line.trunk is None:
@@ -211,18 +217,48 @@ class Continuous:
 
     def _prefill(self, line: Line, first: Encoded, features: Mapping[str, Tensor]) -> Trunk:
         """The line's trunk, beginning with what a trunk that is there has in common with it."""
+        stem, most = self._stem(line, first)
+        piece = (line.symbols[most:], first.scaled)
+        embeds = embed(self._network, self._alphabet, [piece], features)
+        prompt = Prompt(line.symbols, first.length, self._piece(first.ends[len(line.symbols)]))
+        return prefill(self._network, prompt, embeds, stem)
+
+    def _prefill_all(self, features: Mapping[str, Tensor]) -> None:
+        """Computes trunks of the lines admitted, as many at once as there is room for.
+
+        Those too long for that, and those of which nothing is left to compute, are `_prefill`'s.
+        """
+        wanting = [(line, chosen[0]) for line, chosen in self._admitted if line.trunk is None]
+        lengths = [first.ends[len(line.symbols)] for line, first in wanting]
+        most = min(_TOGETHER, self._piece(sum(lengths)))
+        for pile in piles(lengths, most):
+            wanted, pieces = [], []
+            for place in pile:
+                line, first = wanting[place]
+                stem, shared = self._stem(line, first)
+                if stem is None or stem.length * _WORTH < lengths[place]:
+                    stem, shared = None, 0
+                prompt = Prompt(line.symbols, first.length, most)
+                wanted.append(Wanted(prompt, stem, lengths[place]))
+                pieces.append((line.symbols[shared:], first.scaled))
+            embeds = embed(self._network, self._alphabet, pieces, features)
+            if len(embeds):
+                trunks = prefill_all(self._network, wanted, embeds)
+                for place, trunk in zip(pile, trunks, strict=True):
+                    wanting[place][0].trunk = trunk
+
+    def _stem(self, line: Line, first: Encoded) -> tuple[Stem | None, int]:
+        """What of a trunk that is there the line's begins with, and how many symbols that are."""
         stem, most = None, 0
         for trunk in self._trunks:
             shared = common(trunk.symbols, line.symbols)
             if first.ends[shared] > first.ends[most]:
                 stem, most = Stem(trunk, first.ends[shared]), shared
-        piece = (line.symbols[most:], first.scaled)
-        embeds = embed(self._network, self._alphabet, [piece], features)
-        room = (
-            self._footprint.left(self._limits.budget) - self._used - first.ends[len(line.symbols)]
-        )
-        prompt = Prompt(line.symbols, first.length, self._footprint.piece(room))
-        return prefill(self._network, prompt, embeds, stem)
+        return stem, most
+
+    def _piece(self, kept: int) -> int:
+        """How many tokens can be computed at once beside so many positions that will be kept."""
+        return self._footprint.piece(self._footprint.left(self._limits.budget) - self._used - kept)
 
     def _retreat(self, waiting: Waiting, error: torch.OutOfMemoryError) -> Step:
         """Begins anew with half of what was there; a question alone has failed."""

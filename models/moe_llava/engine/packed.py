@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..decoder import Context
 from ..network import Network
-from ..rotary import Rotation, rotation
+from ..rotary import rotation_of_rows
 from .block import Block
 from .pool import Pool
 from .varlen import Varlen
@@ -27,23 +27,16 @@ def step(
     In the last layer only each sequence's last token is computed beyond keys and values. pool: of
     the sequences' own keys and values, where all attend at once (`varlen.py`).
     """
+    config = network.decoder.config
     positions = torch.cat([block.positions for block in blocks])  # (N,)
     memory: Varlen | _Packed = Varlen(pool, blocks, network) if pool else _Packed(blocks, positions)
     context = Context(positions[None], memory=memory)
-    rotary = _rotation(network, blocks, positions).to(embeds.dtype)
-    hidden = network.decoder.wanted(embeds[None], rotary, context, memory.wanted)  # (1, B, D)
-    return network.decoder.logits(hidden[0])
-
-
-def _rotation(network: Network, blocks: Sequence[Block], positions: Tensor) -> Rotation:
-    """Tables (1, 1, N, R). A prompt's tokens reach to its end, a new token to itself."""
-    config = network.decoder.config
+    # a prompt's tokens reach to its end, a new token to itself
     prompts = torch.cat([block.prompt_lengths_of_new for block in blocks])  # (N,)
     reach = torch.maximum(prompts, positions + 1)
-    by_row = rotation(positions[:, None], config, prompts, reach)  # (N, 1, 1, R)
-    scale = by_row.query_scale
-    turned = None if scale is None else scale.transpose(0, 2)
-    return Rotation(by_row.cosines.transpose(0, 2), by_row.sines.transpose(0, 2), turned)
+    rotary = rotation_of_rows(positions, config, prompts, reach).to(embeds.dtype)
+    hidden = network.decoder.wanted(embeds[None], rotary, context, memory.wanted)  # (1, B, D)
+    return network.decoder.logits(hidden[0])
 
 
 class _Packed:

@@ -1,6 +1,6 @@
 """Keys and values of all live sequences' own tokens in one memory, for a kernel that takes all.
 
-K key heads, P places, d head width.
+K key heads, P places, N tokens, d head width.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .block import Block
 
 
 class Pool:
-    """(K, P, d) of keys and of values for each layer.
+    """(P, K, d) of keys and of values for each layer.
 
     Every sequence has a stretch of places, as many as it may fill: the budget counts those.
     """
@@ -36,13 +36,14 @@ class Pool:
         self._end += wanted
 
     def add(self, layer: int, keys: Tensor, values: Tensor, places: Tensor) -> None:
-        """Keeps those of new tokens, (K, N, d) each, at their places (N,)."""
-        self._keys[layer].index_copy_(1, places, keys)
-        self._values[layer].index_copy_(1, places, values)
+        """Keeps those of new tokens, (N, K, d) each, at their places (N,)."""
+        self._keys[layer].index_copy_(0, places, keys)
+        self._values[layer].index_copy_(0, places, values)
 
     def at(self, layer: int, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values (K, N, d) at these places (N,)."""
-        return self._keys[layer][:, places], self._values[layer][:, places]
+        """Keys and values (N, K, d) at these places (N,)."""
+        keys, values = self._keys[layer], self._values[layer]
+        return keys.index_select(0, places), values.index_select(0, places)
 
     def _pack(self, live: Sequence[Block], wanted: int) -> None:
         """Moves what is live to the beginning, and makes room for so many places more."""
@@ -59,10 +60,10 @@ class Pool:
         for memory in (self._keys, self._values):
             for layer, held in enumerate(memory):
                 memory[layer] = self._empty(self._room)
-                memory[layer][:, new] = held[:, old]
+                memory[layer].index_copy_(0, new, held.index_select(0, old))
 
     def _empty(self, places: int) -> Tensor:
-        return self._like.new_empty(self._config.kv_heads, places, self._config.head_width)
+        return self._like.new_empty(places, self._config.kv_heads, self._config.head_width)
 
 
 def stretches(starts: Sequence[int], lengths: Sequence[int]) -> Tensor:

@@ -22,12 +22,22 @@ from ..rotary import rotation
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """keys, values: for each layer (K, S, d), contiguous. length: S."""
+    """keys, values: for each layer (K, S, d), perhaps a part of a memory of several trunks.
+
+    length: S.
+    """
 
     symbols: Symbols
     length: int
     keys: list[Tensor]
     values: list[Tensor]
+
+    @property
+    def memory(self) -> tuple[int, int]:
+        """Which memory it lies in, and its positions: all are kept while a trunk in it is."""
+        heads, _, width = self.keys[0].shape
+        storage = self.keys[0].untyped_storage()
+        return storage.data_ptr(), storage.nbytes() // (heads * width * self.keys[0].itemsize)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class Varlen:
 
     def add(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """(1, K, N, d) each."""
-        self._pool.add(layer, keys[0], values[0], self._new)
+        self._pool.add(layer, keys[0].transpose(0, 1), values[0].transpose(0, 1), self._new)
 
     def attend(self, layer: int, queries: Tensor, mask: Tensor | None) -> Tensor:
         """(1, H, N, d) to the same; or (1, H, B, d) where only the last tokens ask."""
@@ -153,20 +153,22 @@ class Varlen:
 
     def _near(self, layer: int, rows: Tensor, asking: _Asking) -> tuple[Tensor, Tensor]:
         """(N, H, d) and (H, N): over each sequence's own tokens."""
-        keys, values = (
-            part.repeat_interleave(self._groups, dim=0) if self._groups > 1 else part
-            for part in self._pool.at(layer, self._own)
+        keys, values = self._pool.at(layer, self._own)
+        return attend_many(
+            rows,
+            for_all_heads(keys, self._groups),
+            for_all_heads(values, self._groups),
+            asking.near,
         )
-        return attend_many(rows, keys.transpose(0, 1), values.transpose(0, 1), asking.near)
 
     def _far(self, layer: int, rows: Tensor, spans: Spans) -> tuple[Tensor, Tensor]:
         """(N', H, d) and (H, N'): over the trunks. Heads that share a key head ask as more rows."""
-        keys = torch.cat([trunk.keys[layer] for trunk in self._trunks], dim=1)  # (K, S, d)
-        values = torch.cat([trunk.values[layer] for trunk in self._trunks], dim=1)
+        keys = torch.cat([trunk.keys[layer].transpose(0, 1) for trunk in self._trunks])  # (S, K, d)
+        values = torch.cat([trunk.values[layer].transpose(0, 1) for trunk in self._trunks])
         count, heads, width = rows.shape
         asked = rows.view(count, -1, self._groups, width).transpose(1, 2)  # (N', G, K, d)
         asked = asked.reshape(count * self._groups, -1, width)
-        mixed, sums = attend_many(asked, keys.transpose(0, 1), values.transpose(0, 1), spans)
+        mixed, sums = attend_many(asked, keys, values, spans)
         mixed = mixed.view(count, self._groups, -1, width).transpose(1, 2)
         sums = sums.view(-1, count, self._groups).transpose(1, 2)  # (K, G, N')
         return mixed.reshape(count, heads, width), sums.reshape(heads, count)
@@ -188,6 +190,11 @@ class Varlen:
             counts = [n for n, there in zip(of_runs, trunks, strict=True) if there]
             behind = stretches(firsts, counts).to(self._device)
         return _Asking(sum(queries), near, far, behind)
+
+
+def for_all_heads(part: Tensor, groups: int) -> Tensor:
+    """Keys or values (M, K, d) to (M, H, d), each for the heads that share it."""
+    return part.repeat_interleave(groups, dim=1) if groups > 1 else part
 
 
 def _mixed(near: Tensor, near_sums: Tensor, far: Tensor, far_sums: Tensor) -> Tensor:

@@ -35,7 +35,8 @@ def _compare(folder: Path, model: str | None, device: str) -> FixtureResult:
         bench = set_up(fixture, Path(model) if model else folder, device=device)
     except CheckpointError as error:
         return failed(f"{type(error).__name__}: {error}")
-    return compare(fixture, compute(bench), repeated(bench))
+    gpu = bench.network.device.type == "cuda"
+    return compare(fixture, compute(bench), repeated(bench), gpu=gpu)
 
 
 @torch.inference_mode()

@@ -5,7 +5,7 @@ The kernel is a GPU's: here a plain statement of what it computes stands in for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from lvlm_eval.models.moe_llava.config import NetworkConfig
-from lvlm_eval.models.moe_llava.engine import continuous, varlen
+from lvlm_eval.models.moe_llava.engine import continuous, varlen, wave
 from lvlm_eval.models.moe_llava.engine.engine import Engine
 from lvlm_eval.models.moe_llava.engine.pool import stretches
 from lvlm_eval.models.moe_llava.engine.sequence import Finished, Question
+from lvlm_eval.models.moe_llava.engine.trunk import Prompt, Stem, prefill
 from lvlm_eval.models.moe_llava.engine.varlen import Spans
+from lvlm_eval.models.moe_llava.engine.wave import Wanted, prefill_all
 from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.schema import Decoding
 
@@ -56,9 +58,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> list[Spans]:
         called.append(spans)
         return plainly(queries, keys, values, spans)
 
-    monkeypatch.setattr(varlen, "attend_many", kernel)
-    monkeypatch.setattr(continuous, "serves", lambda network: True)
+    attend_by(kernel, monkeypatch)
     return called
+
+
+def attend_by(kernel: Callable[..., tuple[Tensor, Tensor]], patched: pytest.MonkeyPatch) -> None:
+    for module in (varlen, wave):
+        patched.setattr(module, "attend_many", kernel)
+    patched.setattr(continuous, "serves", lambda network: True)
 
 
 def ragged(ids: Sequence[int], extra: Sequence[str]) -> bool:
@@ -85,8 +92,7 @@ def test_answers_are_those_of_blocks_by_themselves(
 
     expected = found()
     with monkeypatch.context() as patched:
-        patched.setattr(varlen, "attend_many", plainly)
-        patched.setattr(continuous, "serves", lambda network: True)
+        attend_by(plainly, patched)
         assert found() == expected
     assert len({finished.new_token_ids for finished in expected.values()}) > 5
 
@@ -97,7 +103,7 @@ def test_a_layer_takes_two_calls_however_many_trunks(
     questions = many()
     answers(Engine(network, never), questions, Decoding(max_new_tokens=3))
     layers = len(network.decoder.blocks)
-    assert len(at_once) == 3 * layers * 2
+    assert len(at_once) == 3 * layers * 2 + layers - 1  # the last: all trunks are computed at once
     far = [spans for spans in at_once if not spans.causal]
     assert max(len(spans.queries) - 1 for spans in far) > 3  # trunks in one call
 
@@ -110,9 +116,29 @@ def test_prompts_of_a_single_token_have_no_trunk(
     questions += many()[:5] if others else []
     decoding = Decoding(max_new_tokens=4)
     expected = answers(Engine(network, never), questions, decoding)
-    monkeypatch.setattr(varlen, "attend_many", plainly)
-    monkeypatch.setattr(continuous, "serves", lambda network: True)
+    attend_by(plainly, monkeypatch)
     assert answers(Engine(network, never), questions, decoding) == expected
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("heads", [4, 2], ids=["heads", "shared heads"])
+def test_trunks_computed_at_once_are_those_computed_alone(
+    make_network: MakeNetwork, config: NetworkConfig, monkeypatch: pytest.MonkeyPatch, heads: int
+) -> None:
+    network = make_network(replace(config, decoder=replace(config.decoder, kv_heads=heads)))
+    vectors = network.decoder.embed(torch.arange(3, 43))  # (40, D)
+    prompts = [Prompt((0, *range(3, 3 + n)), n + 5, 99) for n in (12, 30)]
+    alone = [prefill(network, p, vectors[: len(p.symbols) - 1], None) for p in prompts]
+    attend_by(plainly, monkeypatch)
+    wanted = [Wanted(prompts[0], None, 12), Wanted(prompts[1], Stem(alone[0], 10), 30)]
+    found = prefill_all(network, wanted, torch.cat((vectors[:12], vectors[10:30])))
+    assert [trunk.length for trunk in found] == [12, 30]
+    for mine, theirs in zip(found, alone, strict=True):
+        assert mine.symbols == theirs.symbols
+        torch.testing.assert_close(mine.keys, theirs.keys, atol=1e-5, rtol=0)
+        torch.testing.assert_close(mine.values, theirs.values, atol=1e-5, rtol=0)
+    assert found[0].memory == found[1].memory == (found[0].memory[0], 42)
+    assert alone[0].memory[1] == 12
 
 
 def test_stretches_are_places_one_after_the_other() -> None:

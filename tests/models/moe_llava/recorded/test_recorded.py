@@ -106,7 +106,7 @@ def test_the_originals_defects_are_listed_with_their_reason(golden: Path) -> Non
         "batch_left.generated_ids",
         "batch_right.generated_ids",
     }
-    assert "left out as defects of the original" in as_text(results)
+    assert "left out, and why" in as_text(results)
 
 
 def test_differences_are_measured_through_lists_objects_and_texts() -> None:
