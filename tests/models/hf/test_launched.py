@@ -19,29 +19,35 @@ ALONE = (sys.executable, "-m", "lvlm_eval")
 TORCHRUN = (str(BIN / "torchrun"), "--standalone", "--nproc-per-node", "2", "-m", "lvlm_eval")
 
 
-def asked(folder: Path, *options: str) -> list[str]:
-    tasks = ["--tasks", "mme", "--data", "demo", "--limit", "6", "--max-new-tokens", "4"]
+def asked(folder: Path, *options: str, limit: int = 6) -> list[str]:
+    tasks = ["--tasks", "mme", "--data", "demo", "--limit", str(limit), "--max-new-tokens", "4"]
     return ["run", f"hf:{folder}", *tasks, "--device", "cpu", *options]
+
+
+def alone(folder: Path, results: Path, limit: int = 6) -> dict[str, object]:
+    """What one process comes to."""
+    with pytest.raises(SystemExit) as end:
+        main([*asked(folder, limit=limit), "--results", str(results)])
+    assert end.value.code == 0
+    return result_in(results)
 
 
 @pytest.fixture
 def whole(
     checkpoint: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, object]:
-    """What one process comes to."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(SystemExit) as end:
-        main([*asked(checkpoint("llava")), "--results", str(tmp_path / "whole")])
-    assert end.value.code == 0
-    return result_in(tmp_path / "whole")
+    return alone(checkpoint("llava"), tmp_path / "whole")
 
 
-def test_two_processes_come_to_the_scores_of_one(
+def test_two_processes_go_on_with_a_run_of_one_to_its_scores(
     checkpoint: Folders, tmp_path: Path, whole: dict[str, object]
 ) -> None:
+    begun = alone(checkpoint("llava"), tmp_path / "two", limit=2)
     command = [*ALONE, *asked(checkpoint("llava"), "--parallel", "tp=2")]
     found = run(tmp_path / "two", [command])
-    assert len(found) == 3  # scores, summary, answers
+    assert begun.keys() == found.keys()  # scores, summary and answers, in the same folder
+    assert len(found) == 3
     assert found == whole
 
 
