@@ -114,8 +114,8 @@ def dying(place: Place, argument: dict[str, str]) -> JSON:
 
 
 def _opened(place: Place, argument: dict[str, str]) -> HFModel:
-    reuse = argument.get("reuse", "auto")
-    return load(argument["folder"], device="cpu", batch=4, reuse=reuse, parallel=place)
+    options = {name: argument[name] for name in ("reuse", "dtype") if name in argument}
+    return load(argument["folder"], device="cpu", batch=4, parallel=place, **options)
 
 
 def _requests(argument: dict[str, str]) -> list[Request]:
