@@ -23,7 +23,7 @@ from .stored import Stored
 
 CPU = torch.device("cpu")
 _MAPPED = 1 << 20  # bytes; below, a mapping costs more than a copy
-_STAGING = 8 << 20  # bytes of a staging buffer
+_STAGING = 2 << 20  # bytes of a staging buffer
 _THREADS = min(4, os.cpu_count() or 1)
 _POPULATE_READ = 22  # Linux's MADV_POPULATE_READ, for which Python has no name yet
 
@@ -115,28 +115,34 @@ def _gather(stored: Stored, target: Tensor) -> None:
     """Fills the target (rows, columns) with rows between which there are gaps in the file."""
     rows, columns = stored.shape
     size = stored.dtype.itemsize
+    if target.device.type == "cpu" and target.dtype == stored.dtype:
+        _fill_rows(stored, target, 0)
+        return
     together = max(1, _STAGING // max(1, columns * size))
     pinned = target.device.type == "cuda"
     staging = torch.empty(min(together, rows), columns, dtype=stored.dtype, pin_memory=pinned)
+    for first in range(0, rows, together):
+        part = staging[: min(together, rows - first)]
+        _fill_rows(stored, part, first)
+        target[first : first + len(part)].copy_(part.to(target.device))
+
+
+def _fill_rows(stored: Stored, target: Tensor, first: int) -> None:
+    """Fills the CPU tensor (rows, columns) with the stored one's rows from the first on."""
+    step = stored.stride[0] * stored.dtype.itemsize
     with _opened(stored) as opened:
-        for first in range(0, rows, together):
-            part = staging[: min(together, rows - first)]
-            for row, piece in enumerate(part, first):
-                _fill(opened, stored, piece, stored.offset + row * stored.stride[0] * size)
-            target[first : first + len(part)].copy_(part.to(target.device))
+        for row, room in enumerate(target.view(torch.uint8).numpy(), first):
+            _fill(opened, stored, room.data, stored.offset + row * step)
 
 
 def _read_into(stored: Stored, flat: Tensor, offset: int) -> None:
     """Fills the flat CPU tensor with the file's bytes from the offset on."""
     with _opened(stored) as opened:
-        _fill(opened, stored, flat, offset)
+        _fill(opened, stored, flat.view(torch.uint8).numpy().data, offset)
 
 
-def _fill(opened: int, stored: Stored, flat: Tensor, offset: int) -> None:
-    """As `_read_into`, from the opened file."""
-    if not len(flat):
-        return
-    room = flat.view(torch.uint8).numpy().data
+def _fill(opened: int, stored: Stored, room: memoryview, offset: int) -> None:
+    """Fills the room with the opened file's bytes from the offset on."""
     while room:
         count = os.preadv(opened, [room], offset)
         if not count:
