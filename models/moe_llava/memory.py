@@ -1,7 +1,8 @@
-"""Whether a network's weights fit, said before any is read."""
+"""Whether a network's weights fit, said before any is read; what was freed, given back."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def check_fits(
         f"{origin}: needs {_gigabytes(wanted)} as {dtype} ({_gigabytes(needed)} of weights and a "
         f"tenth more to run), {_gigabytes(free)} are free on {device}; use {advice}"
     )
+
+
+def give_back() -> None:
+    """Returns to the system what malloc keeps of freed memory, where it is glibc's.
+
+    Between tensors that stay it keeps the holes of those that went: without this a tenth to a
+    third more than the weights, for good.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def cgroup_left(root: Path, membership: Path) -> int | None:

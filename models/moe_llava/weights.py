@@ -19,6 +19,7 @@ from lvlm_eval.errors import CheckpointError
 from .convert import KeyTable
 from .fields import read_json
 from .lora import Merged, read_planned
+from .memory import give_back
 from .moe import Router
 from .reading import CPU, is_mapped
 from .stored import Stored
@@ -26,6 +27,7 @@ from .tied import EMBEDDING, HEAD, without_tied_head
 
 # Their rows beyond our vocabulary are cut.
 _BY_TOKEN = (EMBEDDING, HEAD)
+_GIVEN_BACK = 1 << 25  # weights after which freed memory is given back
 
 # A module's name and the module, all its weights in place; may change them.
 OnLoaded = Callable[[str, nn.Module], None]
@@ -165,7 +167,7 @@ def fill(
     Routers stay fp32. As soon as a module has all its own parameters, on_loaded is called.
     Returns the files that parameters are mappings of.
     """
-    mapped = set()
+    mapped, passed = set(), 0
     waiting = Counter(name.rpartition(".")[0] for name in planned)
     for name, source in sorted(planned.items(), key=lambda item: _place(item[1])):
         owner, _, leaf = name.rpartition(".")
@@ -173,11 +175,16 @@ def fill(
         kept = torch.float32 if isinstance(module, Router) else dtype
         if isinstance(source, Stored) and is_mapped(source, kept, device):
             mapped.add(source.file)
-        value = read_planned(source, kept, device)
-        setattr(module, leaf, nn.Parameter(value, requires_grad=False))
+        # no name for the value: it would keep what on_loaded replaces
+        setattr(module, leaf, nn.Parameter(read_planned(source, kept, device), False))
         waiting[owner] -= 1
         if on_loaded and not waiting[owner]:
             on_loaded(owner, module)
+        passed += source.elements
+        if passed >= _GIVEN_BACK:
+            give_back()
+            passed = 0
+    give_back()
     return frozenset(mapped)
 
 

@@ -56,6 +56,18 @@ def test_the_tower_comes_from_its_own_folder_not_from_the_rounded_copy(folder: P
     assert not torch.equal(own, copy)
 
 
+def test_freed_memory_is_given_back_on_the_way_and_in_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(folder)
+    weights = sum(parameter.numel() for parameter in loaded.parameters())
+    times: list[None] = []
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.weights._GIVEN_BACK", weights // 3)
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.weights.give_back", lambda: times.append(None))
+    load(folder)
+    assert len(times) == 3
+
+
 def tie(folder: Path, head: Tensor | None, *, embedding: bool = True) -> None:
     """Ties head and embedding in config.json; the files hold this head, or none."""
     config = json.loads((folder / "config.json").read_text())

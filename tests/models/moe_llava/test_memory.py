@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from lvlm_eval.errors import CheckpointError
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.checkpoint import open_checkpoint
 from lvlm_eval.models.moe_llava.config import NetworkConfig
-from lvlm_eval.models.moe_llava.memory import bytes_needed, cgroup_left, check_fits
+from lvlm_eval.models.moe_llava.memory import bytes_needed, cgroup_left, check_fits, give_back
 from lvlm_eval.models.moe_llava.quant import itemsize
 
 CPU = torch.device("cpu")
@@ -91,3 +93,16 @@ def test_version_1_has_a_tree_of_its_own(tmp_path: Path) -> None:
     membership.write_text("4:memory:/not/under/this/root\n")
     assert cgroup_left(tmp_path, membership) == 8020
     assert cgroup_left(tmp_path, tmp_path / "nothing") is None
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="no glibc")
+def test_holes_between_tensors_that_stay_are_given_back() -> None:
+    size = 100_000  # bytes; of more, malloc would ask the system for each by itself
+    tensors = [torch.ones(size, dtype=torch.uint8) for _ in range(1000)]
+    kept = tensors[::2]
+    del tensors
+    before = psutil.Process().memory_info().rss
+    give_back()
+    freed = size * 500
+    assert 0.7 * freed < before - psutil.Process().memory_info().rss < 1.5 * freed
+    assert all(bool(one.all()) for one in kept)

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from lvlm_eval.models import moe_llava
 from lvlm_eval.models.moe_llava.build import build_empty
@@ -25,11 +26,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_each_layer_shrinks_before_the_next_is_read(
+def test_each_layer_shrinks_and_its_whole_weight_is_gone_before_the_next_is_read(
     golden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     networks: list[Network] = []
     whole: list[int] = []
+    gone: list[bool] = []
 
     def build(config: NetworkConfig) -> Network:
         networks.append(build_empty(config))
@@ -39,7 +41,14 @@ def test_each_layer_shrinks_before_the_next_is_read(
         shrink = quantiser(quant)
 
         def count(name: str, module: nn.Module) -> None:
+            if not is_quantised(name, module):
+                shrink(name, module)
+                return
+            storage = cast("nn.Linear", module).weight.untyped_storage()
+            seen = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+            del storage
             shrink(name, module)
+            gone.append(seen.expired())  # type: ignore[no-untyped-call]
             layers = [m for n, m in networks[-1].named_modules() if is_quantised(n, m)]
             weights = [cast("Tensor", layer.weight) for layer in layers]
             whole.append(sum(type(w.data) is Tensor and not w.is_meta for w in weights))
@@ -52,6 +61,7 @@ def test_each_layer_shrinks_before_the_next_is_read(
     checkpoint.load(200, torch.float32, quant="int8")
     assert len(whole) > 30
     assert max(whole) == 0
+    assert all(gone)
 
 
 def test_answers_do_not_depend_on_the_batch(golden: Path) -> None:
