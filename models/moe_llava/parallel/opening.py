@@ -45,7 +45,7 @@ def open_shared(
     join_replica(place, settings.device)
     wire, network, problem = Wire(), None, ""
     try:
-        network = _load(checkpoint, vocabulary, settings, place)
+        network = load_own(checkpoint, vocabulary, settings, place)
     except EvalError as error:
         problem = str(error)
     agree(wire, problem)
@@ -55,7 +55,8 @@ def open_shared(
     return Shared(network, wire, settings.batch_tokens or ranks.smallest(free, network.device))
 
 
-def _load(checkpoint: Checkpoint, vocabulary: int, settings: Settings, place: Place) -> Network:
+def load_own(checkpoint: Checkpoint, vocabulary: int, settings: Settings, place: Place) -> Network:
+    """The rank's part of the network; loading sends nothing to the others."""
     config, dtype = checkpoint.network_config(vocabulary), DTYPES[settings.dtype]
     check_divides(config, place.placement)
     seat = _seat(config, place, dtype.itemsize, settings.measured)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from lvlm_eval.models.moe_llava import reading
 from lvlm_eval.models.moe_llava.build import build_empty
 from lvlm_eval.models.moe_llava.checkpoint import Plan, open_checkpoint
 from lvlm_eval.models.moe_llava.config import NetworkConfig, VisionConfig
@@ -21,18 +22,26 @@ from lvlm_eval.models.moe_llava.quant import weight_bytes
 from lvlm_eval.models.moe_llava.stored import Stored
 from lvlm_eval.placement import Placement
 
+from .made import InThisThread, Made
+
 VOCABULARY = 512
 
 
-def load(golden: Path, seat: Seat | None, **options: Any) -> Network:
+def load(golden: Path, seat: Seat | None, dtype: torch.dtype = torch.float32) -> Network:
     checkpoint = open_checkpoint(str(golden))
     config = whole_config(golden)
     own = partial(_narrowed, seat=seat, config=config) if seat else None
-    return checkpoint.load(VOCABULARY, torch.float32, narrow=own, **options)
+    return checkpoint.load(VOCABULARY, dtype, narrow=own)
 
 
 def whole_config(golden: Path) -> NetworkConfig:
     return open_checkpoint(str(golden)).network_config(VOCABULARY)
+
+
+def stored_sizes(golden: Path) -> dict[str, int]:
+    """Bytes of a number of each parameter in its file."""
+    planned = open_checkpoint(str(golden)).plan(build_empty(whole_config(golden)))
+    return {name: one.dtype.itemsize for name, one in planned.items() if isinstance(one, Stored)}
 
 
 def _narrowed(network: Network, planned: Plan, seat: Seat, config: NetworkConfig) -> Plan:
@@ -52,8 +61,7 @@ def test_each_rank_reads_the_bytes_of_its_own_weights(
     parts = dict(whole.named_parameters())
     copied = sum(p.nbytes for n, p in parts.items() if not n.startswith("decoder.blocks"))
     copied -= parts["decoder.embedding.weight"].nbytes + parts["decoder.head.weight"].nbytes
-    stored = open_checkpoint(str(golden / kind)).plan(build_empty(whole_config(golden / kind)))
-    sizes = {name: one.dtype.itemsize for name, one in stored.items() if isinstance(one, Stored)}
+    sizes = stored_sizes(golden / kind)
     read: list[int] = []
 
     def counted(*given: Any) -> int:
@@ -71,6 +79,24 @@ def test_each_rank_reads_the_bytes_of_its_own_weights(
         assert sum(read) == sum(p.numel() * sizes[name] for name, p in parameters.items())
         # what is on all ranks, a quarter of the rest, and norms, routers and mixers
         assert own < copied + 1.1 * (weight_bytes(whole) - copied) / 4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_rank_makes_its_weights_and_what_it_converts_them_from_and_no_other_tensor(
+    golden: Path, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "ThreadPoolExecutor", InThisThread)
+    sizes = stored_sizes(golden / "qwen")
+    for seat in seats(4, 2):
+        with Made() as made:
+            parameters = dict(load(golden / "qwen", seat, dtype).named_parameters())
+        own = {name: parameter.nbytes for name, parameter in parameters.items()}
+        stored = {name: p.numel() * sizes[name] for name, p in parameters.items()}
+        converted = {name: size for name, size in stored.items() if size != own[name]}
+        small = 1000  # where experts are
+        assert made.total - sum(own.values()) - sum(converted.values()) in range(small)
+        largest = max(*own.values(), *converted.values())
+        assert made.most - sum(own.values()) in range(largest + small)
 
 
 def test_parts_hold_the_numbers_of_the_whole(golden: Path) -> None:
