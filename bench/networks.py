@@ -66,10 +66,18 @@ class Pair:
 def dense(
     seed: int, config: NetworkConfig = DENSE
 ) -> tuple[Network, LlavaForConditionalGeneration]:
-    """Ours and Hugging Face's, with equal weights."""
+    """Ours and Hugging Face's, with equal weights: the same tensors."""
+    return dense_on(torch.device("cpu"), torch.float32, seed, config)
+
+
+def dense_on(
+    device: torch.device, dtype: torch.dtype, seed: int, config: NetworkConfig
+) -> tuple[Network, LlavaForConditionalGeneration]:
+    """As `dense`, drawn where and in the type in which they will compute."""
     assert config.vision is not None
-    theirs = _hugging_face(config.vision, config.decoder)
-    draw(theirs, torch.Generator().manual_seed(seed))
+    with device:
+        theirs = _hugging_face(config.vision, config.decoder).to(dtype)
+    draw(theirs, torch.Generator(device).manual_seed(seed))
     table = transformers_table(LLAMA, config.vision.used_layers)
     named = ((table.ours(key), value) for key, value in theirs.state_dict().items())
     return _filled(config, {name: value for name, value in named if name is not None}), theirs

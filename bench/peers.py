@@ -24,9 +24,9 @@ Answers = dict[str, tuple[int, ...]]
 Side = Callable[[Sequence[Question]], Answers]
 
 
-def ours(network: Network, new_tokens: int, budget: int = 0) -> Side:
-    """The engine with its defaults, but for the budget if one is given, and no stop rule."""
-    engine = Engine(network, lambda ids, stops: False, budget=budget)
+def ours(network: Network, new_tokens: int, budget: int = 0, batch: int = 64) -> Side:
+    """The engine with its defaults, but for what is given, and no stop rule."""
+    engine = Engine(network, lambda ids, stops: False, budget=budget, batch=batch)
     decoding = Decoding(max_new_tokens=new_tokens)
 
     def run(questions: Sequence[Question]) -> Answers:
@@ -49,10 +49,11 @@ def hugging_face(model: LlavaForConditionalGeneration, batch: int, new_tokens: i
         for start in range(0, len(questions), batch):
             asked = questions[start : start + batch]
             ids, mask = _padded([_their_ids(model, q.token_ids) for q in asked])
+            pixels = torch.stack([p.pixels for q in asked for p in q.pictures])
             out = model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                pixel_values=torch.stack([p.pixels for q in asked for p in q.pictures]),
+                input_ids=ids.to(model.device),
+                attention_mask=mask.to(model.device),
+                pixel_values=pixels.to(model.device, model.dtype),
                 generation_config=greedy,
             )
             rows = out[:, ids.shape[1] :].tolist()

@@ -37,8 +37,9 @@ class Block:
 
     limit: slots that a sequence may fill, its suffix and its answer. scores: so many of
     attention's are there at once, but for those of one sequence. sizes: own tokens of each
-    sequence so far, of which so many are `fresh`, new in this forward. starts: where each has its
-    place in a pool (`pool.py`), if it has one there; `add` and `attend` then have nothing to do.
+    sequence so far, of which so many are `fresh`, new in this forward; prompts: the lengths of
+    whole prompts. starts: where each has its place in a pool (`pool.py`), if it has one there:
+    these numbers are then all that counts, and nothing is asked of the device.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Block:
         self._together = scores
         self._config, self._device = config, trunk.keys[0].device
         self.sizes, self.fresh, self.starts = list(suffixes), list(suffixes), list[int]()
+        self.prompts = [trunk.length + suffix for suffix in suffixes]
         self._keys: list[Tensor | None] = [None] * config.layers
         self._values: list[Tensor | None] = [None] * config.layers
         self.lengths = torch.tensor(suffixes, device=self._device)  # (n,) own tokens so far
@@ -67,7 +69,7 @@ class Block:
         self._masks: dict[tuple[int | None, int], Tensor | None] = {}
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.sizes)
 
     @property
     def positions(self) -> Tensor:
@@ -95,18 +97,23 @@ class Block:
 
     def advance(self) -> None:
         """Makes room for one more token of each sequence, which is what is new from now on."""
+        self.sizes, self.fresh = [size + 1 for size in self.sizes], [1] * len(self)
+        if self.starts:
+            return
         places = torch.arange(len(self), device=self._device)[:, None]
         new = (self.lengths + self.trunk.length)[:, None]  # (n, 1)
         self.lengths = self.lengths + 1
         self._slots = torch.cat((self._slots, new), dim=1)
         self._new, self._masks = _New(new, None, places), {}
-        self.sizes, self.fresh = [size + 1 for size in self.sizes], [1] * len(self)
 
     def keep(self, going: Sequence[int]) -> None:
         """Keeps the sequences with these indices (n',) and forgets the others."""
         self.sizes = [self.sizes[row] for row in going]
         self.fresh = [self.fresh[row] for row in going]
-        self.starts = [self.starts[row] for row in going] if self.starts else []
+        self.prompts = [self.prompts[row] for row in going]
+        if self.starts:
+            self.starts = [self.starts[row] for row in going]
+            return
         rows = torch.tensor(going, device=self._device)
         self._keys = [None if part is None else part[:, rows] for part in self._keys]
         self._values = [None if part is None else part[:, rows] for part in self._values]

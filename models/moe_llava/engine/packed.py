@@ -27,14 +27,12 @@ def step(
     In the last layer only each sequence's last token is computed beyond keys and values. pool: of
     the sequences' own keys and values, where all attend at once (`varlen.py`).
     """
-    config = network.decoder.config
-    positions = torch.cat([block.positions for block in blocks])  # (N,)
-    memory: Varlen | _Packed = Varlen(pool, blocks, network) if pool else _Packed(blocks, positions)
-    context = Context(positions[None], memory=memory)
+    memory = Varlen(pool, blocks, network) if pool else _Packed(blocks)
+    positions, config = memory.positions, network.decoder.config
     # a prompt's tokens reach to its end, a new token to itself
-    prompts = torch.cat([block.prompt_lengths_of_new for block in blocks])  # (N,)
-    reach = torch.maximum(prompts, positions + 1)
-    rotary = rotation_of_rows(positions, config, prompts, reach).to(embeds.dtype)
+    reach = torch.maximum(memory.prompts, positions + 1)
+    rotary = rotation_of_rows(positions, config, memory.prompts, reach).to(embeds.dtype)
+    context = Context(positions[None], memory=memory)
     hidden = network.decoder.wanted(embeds[None], rotary, context, memory.wanted)  # (1, B, D)
     return network.decoder.logits(hidden[0])
 
@@ -42,10 +40,13 @@ def step(
 class _Packed:
     """The memory of N tokens in which each block finds its own.
 
-    wanted: the places of the last token of each sequence; None where there are no others.
+    positions, prompts (N,): of each token, and the length of its prompt. wanted: the places of the
+    last token of each sequence; None where there are no others.
     """
 
-    def __init__(self, blocks: Sequence[Block], positions: Tensor) -> None:
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.positions = torch.cat([block.positions for block in blocks])
+        self.prompts = torch.cat([block.prompt_lengths_of_new for block in blocks])
         sizes = [block.new_tokens for block in blocks]
         self._blocks = blocks
         self._bounds = list(pairwise(accumulate(sizes, initial=0)))

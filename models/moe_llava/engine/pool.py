@@ -40,10 +40,9 @@ class Pool:
         self._keys[layer].index_copy_(0, places, keys)
         self._values[layer].index_copy_(0, places, values)
 
-    def at(self, layer: int, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values (N, K, d) at these places (N,)."""
-        keys, values = self._keys[layer], self._values[layer]
-        return keys.index_select(0, places), values.index_select(0, places)
+    def all(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values (P, K, d), whatever is at places that nobody has filled."""
+        return self._keys[layer], self._values[layer]
 
     def _pack(self, live: Sequence[Block], wanted: int) -> None:
         """Moves what is live to the beginning, and makes room for so many places more."""

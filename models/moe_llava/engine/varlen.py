@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby
 
 import torch
 from torch import Tensor
@@ -73,8 +73,9 @@ def attend_many(
 class Spans:
     """Where sequences end among queries and keys that are packed one after the other.
 
-    queries, keys: (sequences + 1,) in int32, from 0. most_*: of one sequence. causal: the last
-    query sees all keys of its sequence, the one before all but the last, and so on.
+    queries, keys: (sequences + 1,) in int32. A sequence of keys without a query is a gap between
+    others. most_*: of one sequence. causal: the last query sees all keys of its sequence, the one
+    before all but the last, and so on.
     """
 
     queries: Tensor
@@ -88,9 +89,24 @@ class Spans:
         cls, queries: Sequence[int], keys: Sequence[int], device: torch.device, *, causal: bool
     ) -> Spans:
         """Those of sequences with so many queries and keys each."""
-        ends = torch.tensor([list(accumulate(n, initial=0)) for n in (queries, keys)])
-        ends = ends.to(device, torch.int32)
-        return cls(ends[0], ends[1], max(queries), max(keys), causal)
+        ends = [list(accumulate(n, initial=0)) for n in (queries, keys)]
+        both = torch.tensor(ends, dtype=torch.int32).to(device)
+        return cls(both[0], both[1], max(queries), max(keys), causal)
+
+    @classmethod
+    def within(
+        cls,
+        queries: Sequence[int],
+        starts: Sequence[int],
+        keys: Sequence[int],
+        device: torch.device,
+    ) -> Spans:
+        """Causal ones of sequences with so many queries each, and keys from ascending starts."""
+        ends = [start + count for start, count in zip(starts, keys, strict=True)]
+        bounds = list(chain.from_iterable(zip(starts, ends, strict=True)))
+        asked = list(chain.from_iterable((count, 0) for count in queries))[:-1]
+        both = torch.tensor([[0, *accumulate(asked)], bounds], dtype=torch.int32).to(device)
+        return cls(both[0], both[1], max(queries), max(keys), causal=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +125,8 @@ class _Asking:
 class Varlen:
     """The memory of one forward: a `Memory` of the blocks' new tokens (1, K, N, d).
 
-    wanted: the places of the last token of each sequence; None where there are no others.
+    positions, prompts (N,): of each token, and the length of its prompt. wanted: the places of the
+    last token of each sequence; None where there are no others.
     """
 
     def __init__(self, pool: Pool, blocks: Sequence[Block], network: Network) -> None:
@@ -120,16 +137,22 @@ class Varlen:
         sizes = [size for block in blocks for size in block.sizes]
         starts = [start for block in blocks for start in block.starts]
         firsts = [start + size - new for start, size, new in zip(starts, sizes, fresh, strict=True)]
-        self._new = stretches(firsts, fresh).to(self._device)  # (N,) places in the pool
-        self._own = stretches(starts, sizes).to(self._device)
+        trunks = [block.trunk.length for block in blocks for _ in block.sizes]
+        begun = [trunk + size - new for trunk, size, new in zip(trunks, sizes, fresh, strict=True)]
+        prompts = torch.tensor([length for block in blocks for length in block.prompts])
+        each = prompts.repeat_interleave(torch.tensor(fresh))
+        tokens = torch.stack((stretches(firsts, fresh), stretches(begun, fresh), each))  # (3, N)
+        # places in the pool, and what rotary positions are made of
+        self._new, self.positions, self.prompts = tokens.to(self._device)
         runs = groupby(blocks, key=lambda block: id(block.trunk))
         self._runs = [list(run) for _, run in runs]
         self._trunks = [run[0].trunk for run in self._runs if run[0].trunk.length]
-        self._all = self._asking(fresh, sizes, [sum(b.new_tokens for b in r) for r in self._runs])
+        near = Spans.within(fresh, starts, sizes, self._device)
+        self._all = self._asking(near, [sum(b.new_tokens for b in r) for r in self._runs])
         self._last, self.wanted = self._all, None
         if len(fresh) < sum(fresh):
-            counts = [sum(map(len, run)) for run in self._runs]
-            self._last = self._asking([1] * len(fresh), sizes, counts)
+            near = Spans.within([1] * len(fresh), starts, sizes, self._device)
+            self._last = self._asking(near, [sum(map(len, run)) for run in self._runs])
             self.wanted = torch.tensor(list(accumulate(fresh)), device=self._device) - 1
 
     def add(self, layer: int, keys: Tensor, values: Tensor) -> None:
@@ -153,13 +176,8 @@ class Varlen:
 
     def _near(self, layer: int, rows: Tensor, asking: _Asking) -> tuple[Tensor, Tensor]:
         """(N, H, d) and (H, N): over each sequence's own tokens."""
-        keys, values = self._pool.at(layer, self._own)
-        return attend_many(
-            rows,
-            for_all_heads(keys, self._groups),
-            for_all_heads(values, self._groups),
-            asking.near,
-        )
+        keys, values = (for_all_heads(part, self._groups) for part in self._pool.all(layer))
+        return attend_many(rows, keys, values, asking.near)
 
     def _far(self, layer: int, rows: Tensor, spans: Spans) -> tuple[Tensor, Tensor]:
         """(N', H, d) and (H, N'): over the trunks. Heads that share a key head ask as more rows."""
@@ -173,15 +191,14 @@ class Varlen:
         sums = sums.view(-1, count, self._groups).transpose(1, 2)  # (K, G, N')
         return mixed.reshape(count, heads, width), sums.reshape(heads, count)
 
-    def _asking(self, queries: list[int], sizes: list[int], of_runs: list[int]) -> _Asking:
-        """queries: of each sequence. of_runs: of all that ask behind the same trunk."""
-        near = Spans.of(queries, sizes, self._device, causal=True)
+    def _asking(self, near: Spans, of_runs: list[int]) -> _Asking:
+        """of_runs: the queries of all that ask behind the same trunk."""
         trunks = [run[0].trunk.length for run in self._runs]
         asked = [
             count * self._groups for count, there in zip(of_runs, trunks, strict=True) if there
         ]
         if not asked:
-            return _Asking(sum(queries), near, None, None)
+            return _Asking(sum(of_runs), near, None, None)
         far = Spans.of(asked, [length for length in trunks if length], self._device, causal=False)
         behind = None
         if not all(trunks):
@@ -189,7 +206,7 @@ class Varlen:
             firsts = [end - n for end, n, there in zip(ends, of_runs, trunks, strict=True) if there]
             counts = [n for n, there in zip(of_runs, trunks, strict=True) if there]
             behind = stretches(firsts, counts).to(self._device)
-        return _Asking(sum(queries), near, far, behind)
+        return _Asking(sum(of_runs), near, far, behind)
 
 
 def for_all_heads(part: Tensor, groups: int) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -31,13 +32,14 @@ from .test_continuous import many
 def plainly(queries: Tensor, keys: Tensor, values: Tensor, spans: Spans) -> tuple[Tensor, Tensor]:
     """Sequence by sequence: softmax of the scores, and the log of the sum of their exponentials."""
     mixed, sums = [], []
-    asked, seen = spans.queries.diff().tolist(), spans.keys.diff().tolist()
-    assert max(asked) == spans.most_queries
-    assert max(seen) == spans.most_keys
-    assert sum(asked) == len(queries)
-    assert sum(seen) == len(keys) == len(values)
-    parts = zip(*map(torch.split, (queries, keys, values), (asked, seen, seen)), strict=True)
-    for q, k, v in parts:  # (t, H, d) over (s, H, d)
+    asked, seen = (list(pairwise(ends.tolist())) for ends in (spans.queries, spans.keys))
+    assert asked[-1][1] == len(queries)
+    assert max(end - start for start, end in asked) == spans.most_queries
+    for (first, last), (start, end) in zip(asked, seen, strict=True):
+        if first == last:
+            continue  # a gap
+        assert 0 < end - start <= spans.most_keys
+        q, k, v = queries[first:last], keys[start:end], values[start:end]  # (t, H, d), (s, H, d)
         scores = torch.einsum("thd,shd->hts", q, k) * q.shape[-1] ** -0.5
         if spans.causal:
             later = torch.ones(len(q), len(k), dtype=torch.bool).triu(len(k) - len(q) + 1)
