@@ -60,6 +60,15 @@ class _Live:
     questions: list[Encoded]
 
 
+@dataclass(slots=True)
+class _Admitted:
+    """Who is to become live. need: positions that this takes."""
+
+    line: Line
+    chosen: list[Encoded]
+    need: int
+
+
 class Continuous:
     """One run of the engine: a state machine over the live blocks."""
 
@@ -68,7 +77,7 @@ class Continuous:
         self._limits = limits
         self._alphabet = Alphabet(network, limits.max_length)
         self._live: list[_Live] = []
-        self._admitted: list[tuple[Line, list[Encoded]]] = []  # not yet live
+        self._admitted: list[_Admitted] = []
         self._kept: Trunk | None = None
         self._pool = Pool(network) if serves(network) else None
         self._footprint = Footprint.of(network)
@@ -127,8 +136,9 @@ class Continuous:
                 return  # rather wait than compute a trunk for few, or go over the budget
             count = max(count, 1)
             chosen = [line.waiting.popleft() for _ in range(count)]
-            self._admitted.append((line, chosen))
-            free -= trunk + count * self._each(max(suffixes[:count]))
+            need = trunk + count * self._each(max(suffixes[:count]))
+            self._admitted.append(_Admitted(line, chosen, need))
+            free -= need
             places -= count
             if line.waiting:
                 return
@@ -139,9 +149,9 @@ class Continuous:
         Before it waits for any, whoever reads pictures hears which will be wanted next.
         """
         wanted: dict[str, Shown] = {}
-        for line, chosen in self._admitted:
-            start = len(line.symbols) if line.trunk else 0
-            for one in chosen:
+        for admitted in self._admitted:
+            start = len(admitted.line.symbols) if admitted.line.trunk else 0
+            for one in admitted.chosen:
                 keys = {key for key, _ in self._alphabet.pictures(one.symbols[start:])}
                 wanted |= {p.key: p for p in one.question.pictures if p.key in keys}
         if self._admitted:
@@ -151,13 +161,13 @@ class Continuous:
 
     def _dismiss(self, errors: Mapping[str, str]) -> Iterator[Step]:
         """Tells those admitted whose pictures cannot be read."""
-        for _, chosen in self._admitted if errors else ():
-            for one in list(chosen):
+        for admitted in self._admitted if errors else ():
+            for one in list(admitted.chosen):
                 error = one.question.error(errors)
                 if error is not None:
-                    chosen.remove(one)
+                    admitted.chosen.remove(one)
                     yield failed(one.question, error)
-        self._admitted = [(line, chosen) for line, chosen in self._admitted if chosen]
+        self._admitted = [admitted for admitted in self._admitted if admitted.chosen]
 
     def _step(self, tokens: Tensor, features: Mapping[str, Tensor]) -> tuple[Tensor, Step]:
         """The next token (B,) of all live sequences, and their answers with it."""
@@ -200,7 +210,8 @@ class Continuous:
         if self._pool:
             self._prefill_all(features)
         pieces = []
-        for line, chosen in self._admitted:
+        while self._admitted:
+            line, chosen = self._admitted[0].line, self._admitted[0].chosen
             if line.trunk is None:
                 line.trunk = self._prefill(line, chosen[0], features)
             suffixes = [one.length - line.trunk.length for one in chosen]
@@ -212,7 +223,7 @@ class Continuous:
             self._live.append(_Live(block, answers, chosen))
             pieces += [(one.symbols[len(line.symbols) :], one.scaled) for one in chosen]
             self._kept = line.trunk if line.waiting else None
-        self._admitted = []
+            del self._admitted[0]
         return embed(network, self._alphabet, pieces, features)
 
     def _prefill(self, line: Line, first: Encoded, features: Mapping[str, Tensor]) -> Trunk:
@@ -228,7 +239,7 @@ class Continuous:
 
         Those too long for that, and those of which nothing is left to compute, are `_prefill`'s.
         """
-        wanting = [(line, chosen[0]) for line, chosen in self._admitted if line.trunk is None]
+        wanting = [(a.line, a.chosen[0]) for a in self._admitted if a.line.trunk is None]
         lengths = [first.ends[len(line.symbols)] for line, first in wanting]
         most = min(_TOGETHER, self._piece(sum(lengths)))
         for pile in piles(lengths, most):
@@ -263,11 +274,12 @@ class Continuous:
     def _retreat(self, waiting: Waiting, error: torch.OutOfMemoryError) -> Step:
         """Begins anew with half of what was there; a question alone has failed."""
         flying = [one for live in self._live for one in live.questions]
-        flying += [one for _, chosen in self._admitted for one in chosen]
+        flying += [one for admitted in self._admitted for one in admitted.chosen]
         if not self._limits.retreats:
             advice = f"batch_tokens={max(1, self._limits.budget // 2)}"
             raise too_much(len(flying), advice, error) from error
-        used, self._live, self._admitted, self._kept = self._used, [], [], None
+        used = self._used + sum(admitted.need for admitted in self._admitted)
+        self._live, self._admitted, self._kept = [], [], None
         self._features.forget()
         self._pool = Pool(self._network) if self._pool else None
         if len(flying) == 1:

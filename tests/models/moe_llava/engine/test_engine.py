@@ -15,6 +15,8 @@ from lvlm_eval.models.moe_llava.engine.packed import step
 from lvlm_eval.models.moe_llava.engine.pool import Pool
 from lvlm_eval.models.moe_llava.engine.runner import prefill
 from lvlm_eval.models.moe_llava.engine.sequence import Finished, Picture, Question
+from lvlm_eval.models.moe_llava.engine.trunk import Prompt, Trunk
+from lvlm_eval.models.moe_llava.engine.trunk import prefill as prefill_trunk
 from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN, Spliced
 from lvlm_eval.schema import Decoding
@@ -133,6 +135,34 @@ def test_more_than_the_memory_holds_is_halved_and_answers_the_same(
     assert answers(engine, questions, decoding) == expected
     assert sizes[:2] == [5, 2]
     assert max(sizes[1:]) == 2
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_memory_that_ends_while_trunks_are_computed_loses_and_repeats_no_question(
+    network: Network, questions: list[Question], monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    engine, decoding = Engine(network, never), Decoding(max_new_tokens=4)
+    expected = answers(engine, questions, decoding)
+    calls: list[int] = []
+
+    def limited(network: Network, prompt: Prompt, *rest: object) -> Trunk:
+        calls.append(prompt.piece)
+        if len(calls) == after + 1:
+            raise torch.OutOfMemoryError
+        return prefill_trunk(network, prompt, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("lvlm_eval.models.moe_llava.engine.continuous.prefill", limited)
+    live: list[int] = []
+
+    def watched(
+        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
+    ) -> Tensor:
+        live.append(sum(map(len, blocks)))
+        return step(network, blocks, embeds, pool)
+
+    monkeypatch.setattr(STEP, watched)
+    assert answers(engine, questions, decoding) == expected
+    assert max(live) == 2  # half of the five that were to be live
 
 
 @pytest.mark.parametrize("routing", ["argmax", "sampled"])

@@ -15,17 +15,19 @@ from torch import Tensor
 
 from lvlm_eval.models.moe_llava.config import NetworkConfig
 from lvlm_eval.models.moe_llava.engine import continuous, varlen, wave
+from lvlm_eval.models.moe_llava.engine.block import Block
 from lvlm_eval.models.moe_llava.engine.engine import Engine
-from lvlm_eval.models.moe_llava.engine.pool import stretches
+from lvlm_eval.models.moe_llava.engine.packed import step
+from lvlm_eval.models.moe_llava.engine.pool import Pool, stretches
 from lvlm_eval.models.moe_llava.engine.sequence import Finished, Question
-from lvlm_eval.models.moe_llava.engine.trunk import Prompt, Stem, prefill
+from lvlm_eval.models.moe_llava.engine.trunk import Prompt, Stem, Trunk, prefill
 from lvlm_eval.models.moe_llava.engine.varlen import Spans
 from lvlm_eval.models.moe_llava.engine.wave import Wanted, prefill_all
 from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.schema import Decoding
 
 from ..conftest import MakeNetwork
-from .asking import answers, never
+from .asking import STEP, answers, never
 from .test_continuous import many
 
 
@@ -141,6 +143,35 @@ def test_trunks_computed_at_once_are_those_computed_alone(
         torch.testing.assert_close(mine.values, theirs.values, atol=1e-5, rtol=0)
     assert found[0].memory == found[1].memory == (found[0].memory[0], 42)
     assert alone[0].memory[1] == 12
+
+
+def test_memory_that_ends_while_trunks_are_computed_is_halved(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoding = Decoding(max_new_tokens=4)
+    expected = answers(Engine(network, never), many(), decoding)
+    computed: list[int] = []
+
+    def limited(network: Network, wanted: Sequence[Wanted], embeds: Tensor) -> list[Trunk]:
+        computed.append(len(wanted))
+        if len(computed) == 1:
+            raise torch.OutOfMemoryError
+        return prefill_all(network, wanted, embeds)
+
+    live: list[int] = []
+
+    def watched(
+        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
+    ) -> Tensor:
+        live.append(sum(map(len, blocks)))
+        return step(network, blocks, embeds, pool)
+
+    attend_by(plainly, monkeypatch)
+    monkeypatch.setattr(STEP, watched)
+    monkeypatch.setattr(continuous, "prefill_all", limited)
+    assert answers(Engine(network, never), many(), decoding) == expected
+    assert len(computed) > 1
+    assert max(live) > 1  # fewer at once, but not one by one
 
 
 def test_stretches_are_places_one_after_the_other() -> None:
