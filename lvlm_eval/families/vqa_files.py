@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from sys import intern
@@ -22,8 +23,7 @@ _TEXT, _NUMBER = itemgetter("answer"), itemgetter("answer_id")
 class Annotation:
     """What the annotators said of a question; a fraction of the size of the row it is from."""
 
-    question_type: str
-    answer_type: str
+    groups: Mapping[str, str]
     target: str
     answers: tuple[str, ...]
 
@@ -72,7 +72,7 @@ def _annotated(row: Row, said: Annotation, image: Image, image_id: int) -> Sampl
         prompt=Prompt.user(image, row.text("question") + SHORT_ANSWER),
         target=said.target,
         facts={"answers": said.answers},
-        groups={"question_type": said.question_type, "answer_type": said.answer_type},
+        groups=said.groups,
         cluster=str(image_id),
         origin=row.origin,
     )
@@ -97,8 +97,15 @@ def _annotations(path: Path) -> dict[str, Annotation]:
 def _annotation(row: Row, answers: tuple[str, ...]) -> Annotation:
     named = row.get("multiple_choice_answer") is not None
     target = row.text("multiple_choice_answer") if named else most_given(answers)
-    kinds = intern(row.text("question_type")), intern(row.text("answer_type"))
-    return Annotation(*kinds, intern(target), answers)
+    return Annotation(
+        _types(row.text("question_type"), row.text("answer_type")), intern(target), answers
+    )
+
+
+@lru_cache(maxsize=1 << 10)
+def _types(question_type: str, answer_type: str) -> Mapping[str, str]:
+    """One mapping for all questions of these types."""
+    return {"question_type": question_type, "answer_type": answer_type}
 
 
 def _hub_answers(row: Row) -> list[str]:
