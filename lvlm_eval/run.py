@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import TypeVar
+from functools import partial
 
 from lvlm_eval.abilities import Baseline, CountsExperts, ReadsAhead
 from lvlm_eval.answers.traces import without_trace
@@ -33,11 +33,11 @@ from lvlm_eval.schema import (
     Scorer,
     Summary,
     Tally,
+    Task,
     Verdict,
 )
 from lvlm_eval.task_store import ScoreLine, TaskStore
 
-T = TypeVar("T")
 ATTEMPTS = 3  # a question whose answer fails this often is not asked again by itself
 
 
@@ -124,8 +124,6 @@ def mark(
     Failed and unjudged answers leave the denominator and are counted beside it. verdicts: of a
     judged task, by question.
     """
-    from lvlm_eval.stats import bootstrap
-
     task = questions.task
     pairs = [(s, responses[s.question_id]) for s in wanted if s.question_id in responses]
     answered = [(s, r) for s, r in pairs if r.finish != "error"]
@@ -136,13 +134,10 @@ def mark(
         marked = judged(marked, verdicts or {})
     marked = list(task.prepared(marked))
     records = [Record(s, r, _read(task.scorer.score(s, r), r, traced)) for s, r in marked]
-    clusters = _by_cluster(records, lambda record: record.sample)
-    tallies = [task.scorer.tally(cluster) for cluster in clusters]
-    metrics = bootstrap(tallies, task.scorer.finish) if tallies else {}
-    answers = _by_cluster(marked, lambda pair: pair[0])
-    others = {name: scorer for name, scorer in task.variants.items() if name != task.primary}
-    variants = _variants(others, answers) if marked else {}
-    lines = list(_score_lines(records, clusters, tallies))
+    clusters = _by_cluster(records)
+    tallies = _tallies(task, clusters)
+    metrics, variants = _estimates(task, tallies) if records else ({}, {})
+    lines = list(_score_lines(records, clusters, tallies[task.primary]))
     summary = Summary(
         task=questions.label,
         version=task.version,
@@ -213,18 +208,16 @@ def check_verdicts(summary: Summary, max_failures: float) -> None:
         )
 
 
-def _variants(
-    scorers: Mapping[str, Scorer], clusters: Iterable[Sequence[Answered]]
-) -> dict[str, Estimate]:
-    """The other scorers' headlines, in the paper's unit.
-
-    Cluster by cluster, all scorers on each: what they read is near the processor then.
-    """
-    tallies: dict[str, list[Tally]] = {name: [] for name in scorers}
-    for pairs in clusters:
-        for name, scorer in scorers.items():
-            tallies[name].append(_brief(scorer, pairs))
-    return {name: _headline(scorer, tallies[name]) for name, scorer in scorers.items()}
+def _tallies(task: Task, clusters: Iterable[Sequence[Record]]) -> dict[str, list[Tally]]:
+    """The sums of each cluster by each scorer, of all but the task's own those that their
+    headlines need. All scorers on one cluster: what they read is near the processor then."""
+    found: dict[str, list[Tally]] = {name: [] for name in task.variants}
+    for records in clusters:
+        pairs = [(record.sample, record.response) for record in records]
+        for name, scorer in task.variants.items():
+            own = name == task.primary
+            found[name].append(scorer.tally(records) if own else _brief(scorer, pairs))
+    return found
 
 
 def _brief(scorer: Scorer, pairs: Sequence[Answered]) -> Tally:
@@ -233,19 +226,29 @@ def _brief(scorer: Scorer, pairs: Sequence[Answered]) -> Tally:
     return scorer.tally([Record(s, r, scorer.score(s, r)) for s, r in pairs])
 
 
-def _headline(scorer: Scorer, tallies: Sequence[Tally]) -> Estimate:
-    from lvlm_eval.stats import bootstrap
+def _estimates(
+    task: Task, tallies: Mapping[str, Sequence[Tally]]
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """The task's metrics, and the other scorers' headlines in the paper's unit."""
+    from lvlm_eval.stats import bootstrap_all
 
-    def headline(sums: Tally) -> dict[str, float]:
-        return {"headline": scorer.scale * scorer.finish(sums).get(scorer.headline, math.nan)}
+    finish: dict[str, Callable[[Tally], dict[str, float]]] = {
+        name: partial(_headline, scorer) for name, scorer in task.variants.items()
+    }
+    finish[task.primary] = task.scorer.finish
+    found = bootstrap_all({name: (sums, finish[name]) for name, sums in tallies.items()})
+    metrics = found.pop(task.primary)
+    return metrics, {name: estimates["headline"] for name, estimates in found.items()}
 
-    return bootstrap(tallies, headline)["headline"]
+
+def _headline(scorer: Scorer, sums: Tally) -> dict[str, float]:
+    return {"headline": scorer.scale * scorer.finish(sums).get(scorer.headline, math.nan)}
 
 
-def _by_cluster(items: Iterable[T], sample_of: Callable[[T], Sample]) -> list[list[T]]:
-    clusters: dict[str, list[T]] = {}
-    for item in items:
-        clusters.setdefault(sample_of(item).cluster, []).append(item)
+def _by_cluster(records: Iterable[Record]) -> list[list[Record]]:
+    clusters: dict[str, list[Record]] = {}
+    for record in records:
+        clusters.setdefault(record.sample.cluster, []).append(record)
     return list(clusters.values())
 
 

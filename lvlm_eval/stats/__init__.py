@@ -17,6 +17,7 @@ from lvlm_eval.stats.resampling import (
     REPLICATES,
     ToMetrics,
     bootstrap,
+    bootstrap_all,
     caveats,
     scaled,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Difference",
     "ToMetrics",
     "bootstrap",
+    "bootstrap_all",
     "caveats",
     "confidence_sequence",
     "holm",

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,9 +21,10 @@ from lvlm_eval.schema import Estimate, Tally
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     Floats: TypeAlias = NDArray[np.float64]
-    Places: TypeAlias = NDArray[np.int32]
+    Counts: TypeAlias = NDArray[np.int64]
 
 LEVEL = 0.95
 REPLICATES = 1000
@@ -35,44 +37,51 @@ CHUNK_WEIGHTS = 500_000  # of 8 bytes: few enough to stay near the processor
 _VALUE = itemgetter(1)
 
 ToMetrics: TypeAlias = Callable[[Tally], dict[str, float]]
+Sums: TypeAlias = tuple[Sequence[Tally], ToMetrics]  # clusters, and what is made of their sum
 
 
 @dataclass(frozen=True, slots=True)
 class _Clusters:
     """Clusters with equal tallies count as one kind: fewer rows, and no order among them.
 
-    keys: the names summed, sorted; kinds: distinct tallies, sorted, without their zeros;
-    counts: how many clusters are of each kind.
+    keys: the names summed, sorted; tallies: (keys, kinds), the kinds sorted; counts: how many
+    clusters are of each kind, (kinds,); of_kind: which these are, (kinds, clusters).
+
+    The matrices are sparse: they add in a fixed order, so that unlike with dense ones the last
+    bits of sums do not depend on the machine's threads.
     """
 
     keys: tuple[str, ...]
-    kinds: tuple[tuple[tuple[str, float], ...], ...]
-    counts: tuple[int, ...]
+    tallies: csr_array
+    counts: Counts
+    of_kind: csr_array
 
     @classmethod
     def of(cls, tallies: Sequence[Tally]) -> _Clusters:
-        kinds = Counter(map(_kind, tallies))
-        keys = {key for tally in tallies for key in tally}
-        ordered = sorted(kinds)
-        return cls(tuple(sorted(keys)), tuple(ordered), tuple(kinds[kind] for kind in ordered))
-
-    def entries(self) -> tuple[Places, Places, Floats]:
-        """All values by the place of their key, and of their kind; kind by kind, (entries,)."""
         import numpy as np
+        from scipy.sparse import csr_array
 
-        place = {key: row for row, key in enumerate(self.keys)}
-        rows = np.array([place[key] for kind in self.kinds for key, _ in kind], dtype=np.int32)
-        columns = np.repeat(np.arange(len(self.kinds), dtype=np.int32), list(map(len, self.kinds)))
-        values = np.array([value for kind in self.kinds for _, value in kind], dtype=np.float64)
-        return rows, columns, values
+        count_of = Counter(map(_kind, tallies))
+        kinds, keys = sorted(count_of), sorted({key for tally in tallies for key in tally})
+        place = {key: row for row, key in enumerate(keys)}
+        rows = [place[key] for kind in kinds for key, _ in kind]
+        values = [value for kind in kinds for _, value in kind]
+        columns = np.repeat(np.arange(len(kinds)), list(map(len, kinds)))
+        matrix = csr_array((values, (rows, columns)), (len(keys), len(kinds)), dtype=np.float64)
+        counts = np.array([count_of[kind] for kind in kinds])
+        one_each = np.ones(len(tallies)), np.arange(len(tallies)), np.cumsum([0, *counts])
+        return cls(tuple(keys), matrix, counts, csr_array(one_each))
 
     def total(self) -> dict[str, float]:
         """The plain sum, rounded once, so that the clusters' order cannot show in it."""
-        parts: dict[str, list[float]] = {key: [] for key in self.keys}
-        for kind, count in zip(self.kinds, self.counts, strict=True):
-            for key, value in kind:
-                parts[key].append(value * count)
-        return {key: math.fsum(values) for key, values in parts.items()}
+        values = self.tallies.data * self.counts[self.tallies.indices]
+        rows = zip(self.keys, pairwise(self.tallies.indptr), strict=True)
+        return {key: math.fsum(values[start:end].tolist()) for key, (start, end) in rows}
+
+    def sums(self, draws: Floats) -> Iterator[Tally]:
+        """The summed tallies of each replicate that is drawn: (clusters, replicates)."""
+        for sums in (self.tallies @ (self.of_kind @ draws)).T.tolist():
+            yield dict(zip(self.keys, sums, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class Resamples:
     """
 
     point: float
-    drawn: Sequence[float]
+    drawn: list[float]
     clusters: int
 
     @property
@@ -106,16 +115,34 @@ def resample(
     result depends on the seed and on the clusters, not on their order. Raises EvalError where
     there is nothing to sum.
     """
-    if not tallies:
+    return resample_all({"": (tallies, finish)}, seed=seed, replicates=replicates)[""]
+
+
+def resample_all(
+    several: Mapping[str, Sums], *, seed: int = 0, replicates: int = REPLICATES
+) -> dict[str, dict[str, Resamples]]:
+    """As `resample` of each, which are sums over the same clusters: these are drawn once."""
+    (count,) = {len(tallies) for tallies, _ in several.values()}
+    if not count:
         raise EvalError("no cluster of answers to estimate from; an empty result has no score")
-    clusters = _Clusters.of(tallies)
-    point = finish(clusters.total())
-    drawn: dict[str, list[float]] = {name: [] for name in point}
-    for sums in _replicates(clusters, seed, replicates if len(tallies) > 1 else 0):
-        metrics = finish(sums)
-        for name, values in drawn.items():
-            values.append(metrics.get(name, math.nan))
-    return {name: Resamples(value, drawn[name], len(tallies)) for name, value in point.items()}
+    clusters = {which: _Clusters.of(tallies) for which, (tallies, _) in several.items()}
+    found = {
+        which: {
+            name: Resamples(value, [], count)
+            for name, value in finish(clusters[which].total()).items()
+        }
+        for which, (_, finish) in several.items()
+    }
+    for draws in _draws(count, seed, replicates if count > 1 else 0):
+        for which, (_, finish) in several.items():
+            for sums in clusters[which].sums(draws):
+                _add(found[which], finish(sums))
+    return found
+
+
+def _add(found: Mapping[str, Resamples], metrics: Mapping[str, float]) -> None:
+    for name, resamples in found.items():
+        resamples.drawn.append(metrics.get(name, math.nan))
 
 
 def bootstrap(
@@ -127,50 +154,34 @@ def bootstrap(
     on one cluster. Otherwise as `resample`. Efron & Tibshirani 1993, section 13.3, with
     clusters as the units drawn.
     """
-    found = resample(tallies, finish, seed=seed, replicates=replicates)
-    return {name: _estimate(resamples) for name, resamples in found.items()}
+    return bootstrap_all({"": (tallies, finish)}, seed=seed, replicates=replicates)[""]
 
 
-def _replicates(clusters: _Clusters, seed: int, replicates: int) -> Iterator[dict[str, float]]:
-    """Summed tallies of as many clusters, drawn with replacement, `replicates` times.
+def bootstrap_all(
+    several: Mapping[str, Sums], *, seed: int = 0, replicates: int = REPLICATES
+) -> dict[str, dict[str, Estimate]]:
+    """As `bootstrap` of each, which are sums over the same clusters: these are drawn once."""
+    found = resample_all(several, seed=seed, replicates=replicates)
+    return {
+        which: {name: _estimate(resamples) for name, resamples in metrics.items()}
+        for which, metrics in found.items()
+    }
 
-    The sparse product adds in a fixed order: unlike a dense one its last bits do not depend
-    on the machine's threads.
+
+def _draws(clusters: int, seed: int, replicates: int) -> Iterator[Floats]:
+    """How often each cluster is drawn, some replicates at a time: (clusters, some).
+
+    A replicate draws as many as there are, with replacement.
     """
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    sums_of = _matrix(clusters)
-    kind_of = np.repeat(np.arange(len(clusters.kinds)), clusters.counts)
-    size = max(1, CHUNK_WEIGHTS // len(clusters.kinds))
+    size = max(1, CHUNK_WEIGHTS // clusters)
     for start in range(0, replicates, size):
         chunk = range(start, min(start + size, replicates))
-        weights = np.stack([_draw(rng, kind_of, len(clusters.kinds)) for _ in chunk], axis=1)
-        for sums in sums_of(weights).T.tolist():
-            yield dict(zip(clusters.keys, sums, strict=True))
-
-
-def _draw(rng: np.random.Generator, kind_of: NDArray[np.int64], kinds: int) -> Floats:
-    """How often each kind is drawn in one replicate: (kinds,), summing to the clusters."""
-    import numpy as np
-
-    drawn = rng.integers(len(kind_of), size=len(kind_of))
-    return np.bincount(kind_of[drawn], minlength=kinds).astype(np.float64)
-
-
-def _matrix(clusters: _Clusters) -> Callable[[Floats], Floats]:
-    """The product with the tallies: weights (kinds, replicates) to sums (keys, replicates)."""
-    from scipy.sparse import csr_array
-
-    rows, columns, values = clusters.entries()
-    shape = (len(clusters.keys), len(clusters.kinds))
-    matrix = csr_array((values, (rows, columns)), shape=shape)
-
-    def multiply(weights: Floats) -> Floats:
-        product: Floats = matrix @ weights
-        return product
-
-    return multiply
+        drawn = (rng.integers(clusters, size=clusters) for _ in chunk)
+        times = [np.bincount(places, minlength=clusters) for places in drawn]
+        yield np.stack(times, axis=1, dtype=np.float64)
 
 
 def _estimate(resamples: Resamples) -> Estimate:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lvlm_eval.errors import EvalError
 from lvlm_eval.schema import Estimate, Tally
-from lvlm_eval.stats import bootstrap, caveats
+from lvlm_eval.stats import bootstrap, bootstrap_all, caveats
 
 LOPSIDED: list[Tally] = [
     {"right": 1, "asked": 1},
@@ -146,6 +146,18 @@ def test_the_draws_do_not_depend_on_how_many_fit_into_memory(
     whole = bootstrap(LOPSIDED, accuracy, replicates=100)
     monkeypatch.setattr("lvlm_eval.stats.resampling.CHUNK_WEIGHTS", 35)
     assert bootstrap(LOPSIDED, accuracy, replicates=100) == whole
+
+
+@settings(max_examples=20, deadline=None)
+@given(tallies_strategy, st.randoms(use_true_random=False))
+def test_sums_of_the_same_clusters_are_drawn_together_as_each_would_be_alone(
+    tallies: list[Tally], shuffler: random.Random
+) -> None:
+    others: list[Tally] = [{"n": shuffler.randint(0, 2), "x": 0.3} for _ in tallies]
+    several = {"one": (tallies, accuracy), "other": (others, lambda sums: {"n": sums["n"]})}
+    found = bootstrap_all(several, replicates=50)
+    alone = {name: bootstrap(*sums, replicates=50) for name, sums in several.items()}
+    assert found == alone
 
 
 def test_one_cluster_has_a_value_but_no_interval() -> None:
