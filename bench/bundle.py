@@ -59,7 +59,7 @@ def _answer(store: RunStore, name: str, rng: random.Random) -> None:
     lines, summary = mark(questions, samples, responses)
     task_store.write_scores(lines)
     task_store.write_summary(summary)
-    print(f"{name}: {len(lines)} questions, {summary.clusters} clusters")
+    print(f"{name}: {summary.n} questions, {summary.clusters} clusters")
 
 
 def _full(name: str, bundled: Sequence[Sample], rng: random.Random) -> Iterator[Sample]:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from lvlm_eval.api import CACHE
+from lvlm_eval.durable import parse
 from lvlm_eval.evaluation import questions_of
 from lvlm_eval.model_spec import load_model, parse_model
 from lvlm_eval.models.moe_llava.adapter import MoELlava
@@ -137,11 +138,13 @@ def _ask(model: MoELlava, questions: Questions, wanted: Sequence[Sample]) -> Sid
     answers = list(model.generate([sample.request for sample in wanted], task.decoding))
     seconds = time.perf_counter() - started
     lines, summary = mark(questions, wanted, {answer.question_id: answer for answer in answers})
-    assert len(lines) == len(wanted), f"{task.name}: {summary.failed} answers failed"
+    assert summary.n == len(wanted), f"{task.name}: {summary.failed} answers failed"
     value = summary.metrics[summary.headline].value
     assert value is not None
     texts = {answer.question_id: answer.text for answer in answers}
-    return Side(texts, lines, value * summary.scale, seconds)
+    return Side(
+        texts, [parse(ScoreLine, line, "") for line in lines], value * summary.scale, seconds
+    )
 
 
 def _row(questions: Questions, plain: Side, small: Side) -> Row:

@@ -46,26 +46,35 @@ def write_text(file: Path, text: str) -> None:
 
 def write_bytes(file: Path, content: bytes) -> None:
     """As `write_json`, for anything."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    temporary.replace(file)
-    sync_folder(file.parent)
+    _replace(file, [content])
 
 
 def write_lines(file: Path, values: Iterable[Mapping[str, JSON]]) -> None:
-    """As `write_json`, one compact object a line."""
-    write_text(file, _as_lines(values))
+    """As `write_json`, one compact object a line; never all of them in memory."""
+    _replace(file, map(_line, values))
 
 
-def _as_lines(values: Iterable[Mapping[str, JSON]]) -> str:
-    lines = "\n".join(map(_dumps, values))
-    return lines and lines + "\n"
+def _replace(file: Path, content: Iterable[bytes]) -> None:
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as opened:
+            opened.writelines(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(file.parent)
 
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+def _line(value: Mapping[str, JSON]) -> bytes:
+    return (_dumps(value) + "\n").encode()
+
+
+# Not looking for circles: what is written is built here, of values that cannot hold themselves.
+_dumps = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
 
 
 def fields_of(value: DataclassInstance) -> dict[str, JSON]:
@@ -179,18 +188,17 @@ class LineWriter:
         self._thread.start()
 
     def add(self, value: Mapping[str, JSON]) -> None:
-        line = _dumps(value) + "\n"
+        line = _line(value)
         with self._lock:
-            self._file.write(line.encode())
+            self._file.write(line)
             self._unsynced += 1
             if self._unsynced >= SYNC_RECORDS:
                 self._sync()
 
     def add_all(self, values: Iterable[Mapping[str, JSON]]) -> None:
         """Answers that are there already, all on disk at once."""
-        text = _as_lines(values)
         with self._lock:
-            self._file.write(text.encode())
+            self._file.writelines(map(_line, values))
             self._unsynced += 1
             self._sync()
 

@@ -15,12 +15,13 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from lvlm_eval.abilities import Baseline, CountsExperts, ReadsAhead
-from lvlm_eval.answers.traces import without_trace
+from lvlm_eval.answers.traces import is_refusal, without_trace
 from lvlm_eval.durable import LineWriter
 from lvlm_eval.errors import TooFewAnswers
 from lvlm_eval.judging import judged
 from lvlm_eval.questions import Questions
 from lvlm_eval.schema import (
+    JSON,
     Answered,
     Cost,
     Decoding,
@@ -36,7 +37,7 @@ from lvlm_eval.schema import (
     Task,
     Verdict,
 )
-from lvlm_eval.task_store import ScoreLine, TaskStore
+from lvlm_eval.task_store import TaskStore, score_line
 
 ATTEMPTS = 3  # a question whose answer fails this often is not asked again by itself
 
@@ -118,8 +119,8 @@ def mark(
     wanted: Sequence[Sample],
     responses: Mapping[str, Response],
     verdicts: Mapping[str, Verdict] | None = None,
-) -> tuple[list[ScoreLine], Summary]:
-    """Score lines in sample order and the summary, from the answers alone.
+) -> tuple[Iterator[dict[str, JSON]], Summary]:
+    """Score lines in sample order, made as they are taken, and the summary, from the answers alone.
 
     Failed and unjudged answers leave the denominator and are counted beside it. verdicts: of a
     judged task, by question.
@@ -137,7 +138,6 @@ def mark(
     clusters = _by_cluster(records)
     tallies = _tallies(task, clusters)
     metrics, variants = _estimates(task, tallies) if records else ({}, {})
-    lines = list(_score_lines(records, clusters, tallies[task.primary]))
     summary = Summary(
         task=questions.label,
         version=task.version,
@@ -155,14 +155,14 @@ def mark(
         unparsed=sum(record.score.answer is None for record in records),
         unjudged=len(answered) - len(marked),
         cut=sum(response.finish == "length" for _, response in answered),
-        refused=sum(line.refused for line in lines),
+        refused=sum(is_refusal(record.response.text) for record in records),
         traced=len(traced),
         certified=task.assurance,
         clusters=len(clusters),
         worst=task.scorer.worst,
         best=task.scorer.best,
     )
-    return lines, summary
+    return _score_lines(records, clusters, tallies[task.primary]), summary
 
 
 def untraced(response: Response) -> Response:
@@ -254,10 +254,10 @@ def _by_cluster(records: Iterable[Record]) -> list[list[Record]]:
 
 def _score_lines(
     records: Iterable[Record], clusters: Sequence[Sequence[Record]], tallies: Sequence[Tally]
-) -> Iterator[ScoreLine]:
+) -> Iterator[dict[str, JSON]]:
     first = {
         cluster[0].sample.question_id: tally
         for cluster, tally in zip(clusters, tallies, strict=True)
     }
     for record in records:
-        yield ScoreLine.of(record, first.get(record.sample.question_id, {}))
+        yield score_line(record, first.get(record.sample.question_id, {}))

@@ -21,7 +21,6 @@ from typing import Literal
 from lvlm_eval.answers.traces import is_refusal
 from lvlm_eval.durable import (
     LineWriter,
-    fields_of,
     parse,
     parser,
     read_json,
@@ -64,21 +63,6 @@ class ScoreLine:
     tally: Tally
     refused: bool = False
 
-    @classmethod
-    def of(cls, record: Record, tally: Tally) -> ScoreLine:
-        sample, score = record.sample, record.score
-        return cls(
-            sample.question_id,
-            score.values,
-            score.answer,
-            score.read,
-            sample.target,
-            sample.groups,
-            sample.cluster,
-            tally,
-            is_refusal(record.response.text),
-        )
-
     def figures(self) -> dict[str, JSON]:
         """All but the cluster's sums by name, flat."""
         plain = ("question_id", "answer", "read", "target", "cluster", "refused")
@@ -87,6 +71,23 @@ class ScoreLine:
             **{f"value/{name}": value for name, value in self.values.items()},
             **{f"group/{axis}": row for axis, row in self.groups.items()},
         }
+
+
+def score_line(record: Record, tally: Tally) -> dict[str, JSON]:
+    """What `ScoreLine` reads back, of a marked answer; without one in between, for there may be
+    hundreds of thousands."""
+    sample, score = record.sample, record.score
+    return {
+        "question_id": sample.question_id,
+        "values": score.values,
+        "answer": score.answer,
+        "read": score.read,
+        "target": sample.target,
+        "groups": sample.groups,
+        "cluster": sample.cluster,
+        "tally": tally,
+        "refused": is_refusal(record.response.text),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +176,8 @@ class TaskStore:
         found = (parse_verdict(line, f"{file}:{number}") for number, line in read_lines(file))
         return {verdict.question_id: verdict for verdict in found}
 
-    def write_scores(self, lines: Iterable[ScoreLine]) -> None:
-        write_lines(self.folder / "scores.jsonl", map(fields_of, lines))
+    def write_scores(self, lines: Iterable[Mapping[str, JSON]]) -> None:
+        write_lines(self.folder / "scores.jsonl", lines)
 
     def scores(self) -> list[ScoreLine]:
         file = self.folder / "scores.jsonl"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lvlm_eval.durable import fields_of
 from lvlm_eval.schema import Decoding, Estimate, Mode, Run, Summary, Tally, TaskRun
 from lvlm_eval.store import RunStore
 from lvlm_eval.task_store import ScoreLine
@@ -72,5 +73,5 @@ def marked_run(
     folder.begin(TaskRun(task.partition("@")[0], 1, "d0", "", "p0", decoding, 1000))
     counts = {"n": len(marks), "asked": len(marks)}
     folder.write_summary(replace(SUMMARY, task=task, **(counts | changes)))  # type: ignore[arg-type]
-    folder.write_scores(lines_of(marks, size))
+    folder.write_scores(map(fields_of, lines_of(marks, size)))
     return store

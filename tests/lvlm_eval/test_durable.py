@@ -72,6 +72,14 @@ def test_replacing_a_file_leaves_no_other_behind(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_lines_that_cannot_all_be_written_leave_the_file_as_it_was(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", [{"x": 1}])
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_lines(tmp_path / "a.jsonl", [{"x": 2}, {"x": float("nan")}])
+    assert [row for _, row in read_lines(tmp_path / "a.jsonl")] == [{"x": 1}]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
+
+
 def test_a_line_with_a_wrong_field_says_which(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="here:3: damaged: not a Response: finish"):
         parse(Response, {"question_id": "1", "text": "", "finish": "odd"}, "here:3")

@@ -24,11 +24,12 @@ def test_reasoning_is_taken_off_once_and_refusals_are_counted() -> None:
     questions = Questions(load_task("pope"), "pope", samples, "", "")
     responses = {key: Response(key, text, "stop") for key, text in texts.items()}
     lines, summary = mark(questions, samples, responses)
-    assert [line.answer for line in lines] == ["yes", "yes", "yes", "yes"]
-    assert [line.read for line in lines] == [
+    found = list(lines)
+    assert [line["answer"] for line in found] == ["yes", "yes", "yes", "yes"]
+    assert [line["read"] for line in found] == [
         "first sentence, behind its reasoning", "first sentence",
         "first sentence, behind its reasoning", "first sentence",
     ]  # fmt: skip
-    assert [line.refused for line in lines] == [False, True, False, False]
+    assert [line["refused"] for line in found] == [False, True, False, False]
     assert (summary.refused, summary.traced, summary.n) == (1, 2, 4)
     assert responses["0"].text.startswith("<think>")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lvlm_eval.comparison import compare
+from lvlm_eval.durable import fields_of
 from lvlm_eval.errors import Incomplete, NotComparable
 from lvlm_eval.evaluation import Plan, evaluate
 from lvlm_eval.questions import choose, read_questions
@@ -34,8 +35,8 @@ def baseline_of(plan: Plan, correct: float | None = None) -> RunStore:
     """A run of all questions, if wanted with every mark the same."""
     (store,) = evaluate(plan, quiet)
     if correct is not None:
-        lines = [replace(x, values={"correct": correct}) for x in store.task("tiny").scores()]
-        store.task("tiny").write_scores(lines)
+        lines = map(fields_of, store.task("tiny").scores())
+        store.task("tiny").write_scores([{**x, "values": {"correct": correct}} for x in lines])
     return store
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from lvlm_eval.durable import fields_of
 from lvlm_eval.reporting.board import Options
 from lvlm_eval.reporting.files import make_report, write_report
 from lvlm_eval.reporting.html.browsing import Browsing
@@ -61,7 +62,7 @@ def browsed_run(
             writer.add(asdict(Response(question, text, "stop", 3)))
         for question in failed:
             writer.add(asdict(Response(question, "", "error", error="OSError: no such picture")))
-    task.write_scores(
+    lines = (
         ScoreLine(
             question,
             {"correct": mark},
@@ -74,6 +75,7 @@ def browsed_run(
         )
         for question, (text, mark) in answers.items()
     )
+    task.write_scores(map(fields_of, lines))
     metrics = {**SUMMARY.metrics, "accuracy": Estimate(score, score - 0.1, score + 0.1)}
     task.write_summary(replace(SUMMARY, metrics=metrics, n=len(answers)))
     return store
