@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 
 from lvlm_eval.certify import certify_folder, failures
 from lvlm_eval.errors import MissingData
+from lvlm_eval.facts import texts
 from lvlm_eval.metrics import add_up
 from lvlm_eval.plugins import load_task
 from lvlm_eval.prompts import OPTION_LETTER, OPTION_LETTER_CN, SHORT_ANSWER
-from lvlm_eval.schema import Record
+from lvlm_eval.schema import Record, Sample
 
 CONFORMANCE = Path(__file__).parents[1] / "data" / "conformance"
 TASKS = (
@@ -141,6 +143,22 @@ def test_every_item_has_a_mark_between_0_and_1_a_prompt_and_an_origin(
         assert len(record.sample.prompt.images) in PICTURES.get(name, {1})
         assert record.sample.cluster
         assert ":" in record.sample.origin
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_what_is_read_as_texts_has_nothing_else_in_it(
+    records: Records, name: str, variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked here and not of every answer in a run: see `facts.texts`."""
+    scorer, marked = load_task(name).variants[variant], records(name, variant)
+
+    def texts_only(sample: Sample, fact: str) -> Sequence[str]:
+        found = texts(sample, fact)
+        assert {type(text) for text in found} <= {str}, fact
+        return found
+
+    monkeypatch.setattr("lvlm_eval.facts.texts", texts_only)
+    scorer.tally([replace(r, score=scorer.score(r.sample, r.response)) for r in marked])
 
 
 @pytest.mark.parametrize("name", TASKS)
