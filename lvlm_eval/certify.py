@@ -77,7 +77,7 @@ def certify_folder(folder: Path, task: Task) -> dict[str, JSON]:
         root = Path(scratch)
         write_data(vectors.annotations, root / vectors.task)
         samples = list(task.samples(root))
-    joined = join_predictions(folder / "predictions.jsonl", samples)
+    joined = list(join_predictions(folder / "predictions.jsonl", samples))
     responses = {one.response.question_id: one.response for one in joined}
     samples = _prepared(task, samples, responses, Replay(folder / "predictions.jsonl", "recorded"))
     # what has no line goes by the id that a line would have had

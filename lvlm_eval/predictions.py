@@ -6,7 +6,7 @@ vectors (`id`, `text`). Questions without an answer are left to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def read_predictions(path: Path, samples: Sequence[Sample]) -> list[Response]:
     return [prediction.response for prediction in join_predictions(path, samples)]
 
 
-def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
+def join_predictions(path: Path, samples: Sequence[Sample]) -> Iterator[Prediction]:
     """As `read_predictions`, with each line's own id kept beside the answer.
 
     A line's field after which another question, `<id>/<field>`, is named answers that one:
@@ -44,7 +44,6 @@ def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
     known = {sample.question_id: sample for sample in samples}
     parts = {name.rpartition("/")[2] for name in known if "/" in name}
     answered: dict[str, str] = {}
-    joined = []
     try:
         for row in read_jsonl(path):
             written = row.identifier("question_id" if "question_id" in row.values else "id")
@@ -52,14 +51,13 @@ def join_predictions(path: Path, samples: Sequence[Sample]) -> list[Prediction]:
             answered[question_id] = row.origin
             replies = {k: v for k, v in row.values.items() if k.startswith(_JUDGE)}
             response = Response(question_id, row.text("text"), "stop", judge=replies)
-            joined.append(Prediction(written, response))
+            yield Prediction(written, response)
             for field in filter(parts.__contains__, row.values):
                 if (beside := f"{question_id}/{field}") in known:
                     other = Response(beside, row.text(field), "stop")
-                    joined.append(Prediction(f"{written}/{field}", other))
+                    yield Prediction(f"{written}/{field}", other)
     except DataError as error:
         raise PredictionError(str(error)) from None
-    return joined
 
 
 def names_of(samples: Iterable[Sample]) -> dict[str, list[str]]:
@@ -86,9 +84,9 @@ def _match(
     the authors' converter; without one, the n-th row is the n-th question.
     """
     candidates = _candidates(row, written, names)
+    if len(candidates) == 1 and candidates[0] not in answered:
+        return candidates[0]
     open_ones = [name for name in candidates if name not in answered]
-    if len(candidates) == 1 and open_ones:
-        return open_ones[0]
     if not open_ones:
         raise PredictionError(
             f"{row.origin}: question {written!r} is answered twice, "

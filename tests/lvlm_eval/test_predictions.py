@@ -136,4 +136,4 @@ def test_a_field_named_like_another_question_answers_that_one(tmp_path: Path) ->
     ]
     broken = answers(tmp_path, {"id": "q", "text": "red", "choice": 1})
     with pytest.raises(PredictionError, match=r"answers.jsonl:1: 'choice' must be text, got 1"):
-        join_predictions(broken, both)
+        list(join_predictions(broken, both))
