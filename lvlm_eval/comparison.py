@@ -43,7 +43,8 @@ class TaskComparison:
     p, test: two-sided; by McNemar's exact test where answers are right or wrong and each
       stands in a cluster of its own, else from the bootstrap over clusters.
     detectable: the smallest true difference found with a probability of 0.8.
-    gained, lost: questions whose mark rose or fell.
+    gained, lost: questions whose mark rose or fell: "correct" or, where there is no such mark,
+      the one by the headline's name (CIDEr's); None where there is neither (LLaVA-Bench).
     left_out: clusters that only one run answered, or not with the same questions.
     same: whether all answers read are the same.
     span: the length of the headline's scale; negative where less is better.
@@ -56,8 +57,8 @@ class TaskComparison:
     p: float | None
     test: str
     detectable: float | None
-    gained: int
-    lost: int
+    gained: int | None
+    lost: int | None
     questions: int
     clusters: int
     left_out: int
@@ -195,9 +196,11 @@ def _compare(first: _Side, second: _Side, finish: ToMetrics, alpha: float) -> Ta
     values = [_known(finish(add_up(side)).get(headline), scale) for side in (before, after)]
     estimate = scaled(difference.estimate, scale)
     pairs = _pairs(first.lines, second.lines, {i for name in common for i in one[name].ids})
-    gained, lost = _moved(pairs)
+    changes = _changes(pairs, headline)
+    gained, lost = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
     span = first.summary.best - first.summary.worst
-    exact = _is_share_of_right(pairs, estimate.value, span) and len(pairs) == len(common)
+    expected = span * (gained - lost) / len(pairs)
+    exact = len(pairs) == len(common) and _is_share_of_right(pairs, estimate.value, expected)
     return TaskComparison(
         label=label,
         headline=headline,
@@ -206,8 +209,8 @@ def _compare(first: _Side, second: _Side, finish: ToMetrics, alpha: float) -> Ta
         p=mcnemar(gained, lost) if exact and difference.p is not None else difference.p,
         test="mcnemar" if exact else "bootstrap",
         detectable=None if difference.detectable is None else difference.detectable * scale,
-        gained=gained,
-        lost=lost,
+        gained=gained if changes else None,
+        lost=lost if changes else None,
         questions=len(pairs),
         clusters=len(common),
         left_out=len(one.keys() | other.keys()) - len(common),
@@ -248,23 +251,25 @@ def _same(first: ScoreLine, second: ScoreLine) -> bool:
     return first.answer == second.answer != "" and first.values == second.values
 
 
-def _moved(pairs: Iterable[tuple[ScoreLine, ScoreLine]]) -> tuple[int, int]:
-    """How many marks rose and how many fell, of the items that are marked as correct."""
-    changes = [
-        b.values["correct"] - a.values["correct"]
-        for a, b in pairs
-        if "correct" in a.values and "correct" in b.values
-    ]
-    return sum(change > 0 for change in changes), sum(change < 0 for change in changes)
+def _changes(pairs: Iterable[tuple[ScoreLine, ScoreLine]], headline: str) -> list[float]:
+    """By how much the mark of each item rose that has one."""
+    marks = ((_mark(a, headline), _mark(b, headline)) for a, b in pairs)
+    return [after - before for before, after in marks if before is not None and after is not None]
+
+
+def _mark(line: ScoreLine, headline: str) -> float | None:
+    if "correct" in line.values:
+        return line.values["correct"]
+    named = {name.lower(): value for name, value in line.values.items()}
+    return named.get(headline.lower())
 
 
 def _is_share_of_right(
-    pairs: Sequence[tuple[ScoreLine, ScoreLine]], difference: float | None, span: float
+    pairs: Iterable[tuple[ScoreLine, ScoreLine]], difference: float | None, expected: float
 ) -> bool:
-    """Whether items are right or wrong and the headline is the share of right ones."""
+    """Whether items are right or wrong and the headline is the share of right ones, which then
+    differs as expected."""
     marks = {line.values.get("correct") for pair in pairs for line in pair}
-    gained, lost = _moved(pairs)
-    expected = span * (gained - lost) / len(pairs)
     return (
         marks <= {0.0, 1.0}
         and difference is not None

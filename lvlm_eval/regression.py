@@ -169,7 +169,7 @@ def _why(one: TaskComparison, verdict: Outcome, margin: float) -> str:
     if one.same:
         return "every answer is the same"
     if verdict == "worse":
-        return f"a loss that chance does not explain: {one.lost} answers lost, {one.gained} gained"
+        return f"a loss that chance does not explain: {_moved(one)}"
     if verdict == "ok":
         return f"a loss of {figure(margin)} or more is excluded"
     detectable = (
@@ -178,6 +178,13 @@ def _why(one: TaskComparison, verdict: Outcome, margin: float) -> str:
         else (f"; only {figure(one.detectable)} or more would be found in these questions")
     )
     return f"a loss of {figure(margin)} is not excluded{detectable}"
+
+
+def _moved(one: TaskComparison) -> str:
+    """Which answers make the loss, as far as marks of single answers say so."""
+    if one.lost is None:
+        return f"{len(one.flips)} of {one.questions} answers marked differently"
+    return f"{one.lost} answers marked lower, {one.gained} higher"
 
 
 def _labels(candidate: RunStore, baseline: RunStore, wanted: Sequence[str]) -> list[str]:

@@ -171,8 +171,8 @@ def _figures(one: TaskComparison, first: str, second: str) -> dict[str, Cell]:
             text=_gap(one),
         ),
         "p": Cell(one.p, text=_p(one.p)),
-        "gained": Cell(one.gained, text=str(one.gained)),
-        "lost": Cell(one.lost, text=str(one.lost)),
+        "gained": Cell(one.gained, text=_count(one.gained)),
+        "lost": Cell(one.lost, text=_count(one.lost)),
         "detectable": Cell(one.detectable, text=figure(one.detectable)),
     }
 
@@ -181,6 +181,10 @@ def _gap(one: TaskComparison) -> str:
     gap = one.difference
     ends = "" if gap.low is None else f" [{signed(gap.low)}, {signed(gap.high)}]"
     return signed(gap.value) + ends
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else str(number)
 
 
 def _p(p: float | None) -> str:

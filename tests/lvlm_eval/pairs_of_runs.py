@@ -36,7 +36,7 @@ def accuracy(sums: Tally) -> dict[str, float]:
     return {"accuracy": 100 * sums["right"] / sums["asked"]}
 
 
-def lines_of(marks: Mapping[str, float], size: int) -> list[ScoreLine]:
+def lines_of(marks: Mapping[str, float], size: int, named: str) -> list[ScoreLine]:
     """A line a question; `size` neighbours share a cluster, whose first line has the sums."""
     ids = list(marks)
     lines = []
@@ -47,9 +47,7 @@ def lines_of(marks: Mapping[str, float], size: int) -> list[ScoreLine]:
         answer = "yes" if marks[question] else "no"
         tally = sums if place == start else {}
         lines.append(
-            ScoreLine(
-                question, {"correct": marks[question]}, answer, "", "yes", {}, f"c{start}", tally
-            )
+            ScoreLine(question, {named: marks[question]}, answer, "", "yes", {}, f"c{start}", tally)
         )
     return lines
 
@@ -62,10 +60,11 @@ def marked_run(
     size: int = 1,
     mode: Mode = "normal",
     task: str = "tiny",
+    named: str = "correct",
     decoding: Decoding = Decoding(),  # noqa: B008  # frozen
     **changes: object,
 ) -> RunStore:
-    """A run whose answers got these marks; `changes` are fields of its summary."""
+    """A run whose answers got these marks, by that name; `changes` are fields of its summary."""
     if not isinstance(marks, Mapping):
         marks = {f"q{number}": float(mark) for number, mark in enumerate(marks)}
     store = RunStore.create(results, Run(model, "parrot", {}, model, mode), {})
@@ -73,5 +72,5 @@ def marked_run(
     folder.begin(TaskRun(task.partition("@")[0], 1, "d0", "", "p0", decoding, 1000))
     counts = {"n": len(marks), "asked": len(marks)}
     folder.write_summary(replace(SUMMARY, task=task, **(counts | changes)))  # type: ignore[arg-type]
-    folder.write_scores(map(fields_of, lines_of(marks, size)))
+    folder.write_scores(map(fields_of, lines_of(marks, size, named)))
     return store

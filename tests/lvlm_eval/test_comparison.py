@@ -57,6 +57,18 @@ def test_marks_between_right_and_wrong_are_not_tested_as_coins(tmp_path: Path) -
     assert (found.test, found.gained, found.lost) == ("bootstrap", 1, 1)
 
 
+@pytest.mark.parametrize(("named", "moved"), [("Accuracy", (2, 1)), ("of a part", (None, None))])
+def test_without_right_and_wrong_marks_by_the_headlines_name_are_counted_or_none(
+    tmp_path: Path, named: str, moved: tuple[int | None, int | None]
+) -> None:
+    """As those of captions, whose CIDEr is the mean of their own."""
+    first = marked_run(tmp_path, [0, 1, 0, 1], model="a", named=named)
+    second = marked_run(tmp_path, [1, 0, 1, 1], model="b", named=named)
+    found = compared(first, second)
+    assert (found.gained, found.lost) == moved
+    assert (found.test, len(found.flips)) == ("bootstrap", 3)
+
+
 def test_a_cluster_that_one_run_did_not_answer_whole_is_left_out(tmp_path: Path) -> None:
     marks = {f"q{i}": float(i % 3 > 0) for i in range(12)}
     first = marked_run(tmp_path, marks, model="a", size=3)

@@ -31,7 +31,24 @@ def test_a_real_loss_is_worse_and_closes_the_gate(tmp_path: Path) -> None:
     gate = checked(candidate, baseline)
     assert verdict_of(gate) == "worse"
     assert not gate.passed
-    assert "20 answers lost, 0 gained" in gate.tasks[0].why
+    assert "20 answers marked lower, 0 higher" in gate.tasks[0].why
+
+
+@pytest.mark.parametrize(
+    ("named", "moved"),
+    [
+        ("accuracy", "20 answers marked lower, 0 higher"),
+        ("of a part", "20 of 200 answers marked differently"),
+    ],
+)
+def test_a_loss_without_right_and_wrong_is_told_by_what_marks_there_are(
+    tmp_path: Path, named: str, moved: str
+) -> None:
+    baseline = marked_run(tmp_path, [1] * 150 + [0] * 50, model="base", named=named)
+    candidate = marked_run(tmp_path, [1] * 130 + [0] * 70, model="new", named=named)
+    gate = checked(candidate, baseline)
+    assert verdict_of(gate) == "worse"
+    assert gate.tasks[0].why.endswith(moved)
 
 
 def test_a_gain_is_never_worse(tmp_path: Path) -> None:
