@@ -91,18 +91,17 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=2.0, help="of the files, in each case")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
-    parser.add_argument("--device", default="cpu", help="cuda: all ranks on one GPU")
     given = parser.parse_args()
     cores = os.cpu_count()
     print(f"torch {torch.__version__}, {cores} cores; medians of {given.repeats}; MB, s: seconds\n")
     for case in CASES:
         with tempfile.TemporaryDirectory(dir=given.folder) as name:
             write(Path(name), given.gigabytes * 1e9, case.suffix, case.stored)
-            found = report(Path(name), case, given.repeats, given.device)
+            found = report(Path(name), case, given.repeats)
             print(f"{case.name}: {found}", flush=True)
 
 
-def report(folder: Path, case: Case, repeats: int, device: str) -> str:
+def report(folder: Path, case: Case, repeats: int) -> str:
     """The table of one case, under what its files are."""
     files = sorted(file for file in folder.iterdir() if file.suffix == f".{case.suffix}")
     total = sum(file.stat().st_size for file in files)
@@ -111,7 +110,7 @@ def report(folder: Path, case: Case, repeats: int, device: str) -> str:
     _forget(files)
     cold_cat = _cat(files)
     for placement in PLACEMENTS:
-        settings = Settings(device, case.asked, "argmax", 1, quant=case.quant)
+        settings = Settings("cpu", case.asked, "argmax", 1, quant=case.quant)
         _forget(files)
         cold = load_once(folder, placement, settings)
         warm = []
@@ -143,8 +142,7 @@ def _rank(
     rank = Rank("bench", number, placement.tp, number, 0, "127.0.0.1", port)
     place = Place(placement, rank)
     join_replica(place, "cpu")  # only to begin together: loading sends nothing
-    torch.zeros(1, device=settings.device)  # a driver's own memory, and torchao's code,
-    quantiser(settings.quant)  # are no part of loading
+    quantiser(settings.quant)  # torchao's code is no part of what loading takes
     torch.distributed.barrier()
     Path(found, f"{number}.json").write_text(json.dumps(asdict(measure(folder, place, settings))))
     torch.distributed.destroy_process_group()
