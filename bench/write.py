@@ -59,7 +59,7 @@ _GPU = """\
 ## On a GPU
 
 `python -m bench.gpu` asks 18 questions about each of 500 images, in the shapes of Phi2-2.7B with 4
-experts, in bf16. It was not part of this run.
+experts, in bf16. It was not part of this run; [gpu.md](gpu.md) has what was measured on one.
 """
 
 

@@ -150,6 +150,7 @@ def find_runs(results: Path) -> list[RunStore]:
 def find_run(name: str, results: Path, *, to_write: bool = False) -> RunStore:
     """The one run meant by a folder, a bundle, `model@latest`, or the start of a run id.
 
+    model@latest: the newest of its ordinary runs; of blind and mismatched ones if it has no other.
     to_write: a bundle is unpacked under `results` to stay; for reading it is not kept.
     Raises UsageError where none or several fit.
     """
@@ -162,12 +163,19 @@ def find_run(name: str, results: Path, *, to_write: bool = False) -> RunStore:
     if name.endswith("@latest"):
         model = folder_name(name.removesuffix("@latest"))
         of_model = [run for run in runs if run.folder.parent.name == model]
-        newest = sorted(of_model, key=lambda run: (run.folder / "run.json").stat().st_mtime)
+        ordinary = [run for run in of_model if run.run.mode == "normal"]
+        newest = sorted(ordinary or of_model, key=lambda run: _changed(run.folder / "run.json"))
         fitting = newest[-1:]
     else:
         fitting = [run for run in runs if run.run_id.startswith(name)]
     if len(fitting) != 1:
         found = ", ".join(f"{run.folder.parent.name}/{run.run_id}" for run in fitting or runs)
         problem = "several runs fit" if fitting else "no run fits"
-        raise UsageError(f"{problem} {name!r} under {results}; there are: {found or 'none'}")
+        models = {run.folder.parent.name for run in runs}
+        hint = f"; for the newest write {name}@latest" if folder_name(name) in models else ""
+        raise UsageError(f"{problem} {name!r} under {results}; there are: {found or 'none'}{hint}")
     return fitting[0]
+
+
+def _changed(file: Path) -> float:
+    return file.stat().st_mtime

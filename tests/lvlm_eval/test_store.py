@@ -1,5 +1,6 @@
 """Run folders: names, fingerprints, finding runs again."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,11 @@ def test_runs_are_found_by_folder_by_id_and_by_age(
     assert find_run(str(one.folder), results).run_id == one.run_id
     assert find_run(two.run_id[:7], results).run_id == two.run_id
     assert find_run("demo@latest", results).run_id == two.run_id
+    blind = make_run(pope, weights="bb", mode="blind")
+    assert find_run("demo@latest", results).run_id == two.run_id  # not the blind one
+    with pytest.raises(UsageError, match=r"; for the newest write demo@latest$"):
+        find_run("demo", results)
+    shutil.rmtree(blind.folder)
     runs = [make_run(pope, weights=f"w{n}") for n in range(16)]  # 18 in all, 16 first letters
     initials = [run.run_id[0] for run in runs]
     common = max(initials, key=initials.count)
