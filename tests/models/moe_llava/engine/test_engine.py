@@ -21,7 +21,7 @@ from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.models.moe_llava.splice import IMAGE_TOKEN, Spliced
 from lvlm_eval.schema import Decoding
 
-from .asking import STEP, answers, never, pixels
+from .asking import STEP, answers, count_live, never, pixels
 
 
 @pytest.fixture
@@ -152,15 +152,7 @@ def test_memory_that_ends_while_trunks_are_computed_loses_and_repeats_no_questio
         return prefill_trunk(network, prompt, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lvlm_eval.models.moe_llava.engine.continuous.prefill", limited)
-    live: list[int] = []
-
-    def watched(
-        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
-    ) -> Tensor:
-        live.append(sum(map(len, blocks)))
-        return step(network, blocks, embeds, pool)
-
-    monkeypatch.setattr(STEP, watched)
+    live = count_live(monkeypatch)
     assert answers(engine, questions, decoding) == expected
     assert max(live) == 2  # half of the five that were to be live
 

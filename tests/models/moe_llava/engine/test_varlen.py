@@ -15,10 +15,8 @@ from torch import Tensor
 
 from lvlm_eval.models.moe_llava.config import NetworkConfig
 from lvlm_eval.models.moe_llava.engine import continuous, varlen, wave
-from lvlm_eval.models.moe_llava.engine.block import Block
 from lvlm_eval.models.moe_llava.engine.engine import Engine
-from lvlm_eval.models.moe_llava.engine.packed import step
-from lvlm_eval.models.moe_llava.engine.pool import Pool, stretches
+from lvlm_eval.models.moe_llava.engine.pool import stretches
 from lvlm_eval.models.moe_llava.engine.sequence import Finished, Question
 from lvlm_eval.models.moe_llava.engine.trunk import Prompt, Stem, Trunk, prefill
 from lvlm_eval.models.moe_llava.engine.varlen import Spans
@@ -27,7 +25,7 @@ from lvlm_eval.models.moe_llava.network import Network
 from lvlm_eval.schema import Decoding
 
 from ..conftest import MakeNetwork
-from .asking import STEP, answers, never
+from .asking import answers, count_live, never
 from .test_continuous import many
 
 
@@ -158,16 +156,8 @@ def test_memory_that_ends_while_trunks_are_computed_is_halved(
             raise torch.OutOfMemoryError
         return prefill_all(network, wanted, embeds)
 
-    live: list[int] = []
-
-    def watched(
-        network: Network, blocks: Sequence[Block], embeds: Tensor, pool: Pool | None
-    ) -> Tensor:
-        live.append(sum(map(len, blocks)))
-        return step(network, blocks, embeds, pool)
-
     attend_by(plainly, monkeypatch)
-    monkeypatch.setattr(STEP, watched)
+    live = count_live(monkeypatch)
     monkeypatch.setattr(continuous, "prefill_all", limited)
     assert answers(Engine(network, never), many(), decoding) == expected
     assert len(computed) > 1
