@@ -33,7 +33,7 @@ from .wave import Wanted, prefill_all
 
 _log = logging.getLogger(__name__)
 _AHEAD = 32  # pictures of prompts to come that are read meanwhile
-_TOGETHER = 8192  # positions of trunks in one forward: beyond, a GPU is no faster
+_TOGETHER = 8192  # positions of trunks in one forward, whose memory is kept until all are gone
 _WORTH = 4  # a stem is copied where it is at least such a part of a trunk: each is many launches
 
 
@@ -209,7 +209,7 @@ class Continuous:
         network, new = self._network, self._decoding.max_new_tokens
         if self._pool:
             self._prefill_all(features)
-        pieces = []
+        pieces, before = [], [live.block for live in self._live]
         while self._admitted:
             line, chosen = self._admitted[0].line, self._admitted[0].chosen
             if line.trunk is None:
@@ -217,13 +217,13 @@ class Continuous:
             suffixes = [one.length - line.trunk.length for one in chosen]
             scores = self._footprint.scores(self._limits.budget)
             block = Block(line.trunk, suffixes, new, network.decoder.config, scores)
-            if self._pool:
-                self._pool.admit(block, [live.block for live in self._live])
             answers = [Answer.begin(one.question, self._decoding.seed) for one in chosen]
             self._live.append(_Live(block, answers, chosen))
             pieces += [(one.symbols[len(line.symbols) :], one.scaled) for one in chosen]
             self._kept = line.trunk if line.waiting else None
             del self._admitted[0]
+        if self._pool:
+            self._pool.admit([live.block for live in self._live[len(before) :]], before)
         return embed(network, self._alphabet, pieces, features)
 
     def _prefill(self, line: Line, first: Encoded, features: Mapping[str, Tensor]) -> Trunk:
@@ -249,8 +249,7 @@ class Continuous:
                 stem, shared = self._stem(line, first)
                 if stem is None or stem.length * _WORTH < lengths[place]:
                     stem, shared = None, 0
-                prompt = Prompt(line.symbols, first.length, most)
-                wanted.append(Wanted(prompt, stem, lengths[place]))
+                wanted.append(Wanted(line.symbols, lengths[place], first.length, stem))
                 pieces.append((line.symbols[shared:], first.scaled))
             embeds = embed(self._network, self._alphabet, pieces, features)
             if len(embeds):

@@ -27,13 +27,12 @@ class Pool:
         self._values = [self._empty(0) for _ in range(self._config.layers)]
         self._end = self._room = 0
 
-    def admit(self, block: Block, live: Sequence[Block]) -> None:
-        """Gives a block's sequences their stretches; those of live blocks may move."""
-        wanted = len(block) * block.limit
+    def admit(self, blocks: Sequence[Block], live: Sequence[Block]) -> None:
+        """Gives the blocks' sequences their stretches; those of live blocks may move."""
+        wanted = sum(len(block) * block.limit for block in blocks)
         if self._end + wanted > self._room:
             self._pack(live, wanted)
-        block.starts = [self._end + block.limit * row for row in range(len(block))]
-        self._end += wanted
+        self._end = _lay_out(blocks, self._end)
 
     def add(self, layer: int, keys: Tensor, values: Tensor, places: Tensor) -> None:
         """Keeps those of new tokens, (N, K, d) each, at their places (N,)."""
@@ -48,10 +47,7 @@ class Pool:
         """Moves what is live to the beginning, and makes room for so many places more."""
         starts = [start for block in live for start in block.starts]
         sizes = [size for block in live for size in block.sizes]
-        end = 0
-        for block in live:
-            block.starts = [end + block.limit * row for row in range(len(block))]
-            end += len(block) * block.limit
+        end = _lay_out(live, 0)
         moved = [start for block in live for start in block.starts]
         device = self._like.device
         old, new = stretches(starts, sizes).to(device), stretches(moved, sizes).to(device)
@@ -63,6 +59,14 @@ class Pool:
 
     def _empty(self, places: int) -> Tensor:
         return self._like.new_empty(places, self._config.kv_heads, self._config.head_width)
+
+
+def _lay_out(blocks: Sequence[Block], end: int) -> int:
+    """Puts the blocks' stretches one after the other from this place on; where they end."""
+    for block in blocks:
+        block.starts = [end + block.limit * row for row in range(len(block))]
+        end += len(block) * block.limit
+    return end
 
 
 def stretches(starts: Sequence[int], lengths: Sequence[int]) -> Tensor:

@@ -12,21 +12,25 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from lvlm_eval.batching import Symbols
+
 from ..decoder import Context
 from ..network import Network
 from ..rotary import rotation_of_rows
 from .pool import stretches
-from .trunk import Prompt, Stem, Trunk
+from .trunk import Stem, Trunk
 from .varlen import Spans, attend_many, for_all_heads
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A trunk of so many positions that is to be computed, and what it begins like, if anything."""
+    """A trunk that is to be computed: its symbols, its positions, those of the whole prompt, and what
+    it begins like, if anything."""
 
-    prompt: Prompt
-    stem: Stem | None
+    symbols: Symbols
     length: int
+    prompt: int
+    stem: Stem | None = None
 
     @property
     def known(self) -> int:
@@ -48,7 +52,7 @@ def prefill_all(network: Network, wanted: Sequence[Wanted], embeds: Tensor) -> l
     device = embeds.device
     fresh = [one.fresh for one in wanted]
     positions = stretches([one.known for one in wanted], fresh).to(device)  # (T,)
-    lengths = torch.tensor([one.prompt.length for one in wanted])
+    lengths = torch.tensor([one.prompt for one in wanted])
     prompts = lengths.repeat_interleave(torch.tensor(fresh)).to(device)  # (T,)
     rotary = rotation_of_rows(positions, network.decoder.config, prompts, prompts)
     context = Context(positions[None], memory=memory)
@@ -102,5 +106,5 @@ class _Memory:
                 [layer[part].transpose(0, 1) for layer in memory]
                 for memory in (self._keys, self._values)
             )
-            found.append(Trunk(one.prompt.symbols, one.length, keys, values))
+            found.append(Trunk(one.symbols, one.length, keys, values))
         return found

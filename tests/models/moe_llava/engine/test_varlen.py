@@ -132,7 +132,11 @@ def test_trunks_computed_at_once_are_those_computed_alone(
     prompts = [Prompt((0, *range(3, 3 + n)), n + 5, 99) for n in (12, 30)]
     alone = [prefill(network, p, vectors[: len(p.symbols) - 1], None) for p in prompts]
     attend_by(plainly, monkeypatch)
-    wanted = [Wanted(prompts[0], None, 12), Wanted(prompts[1], Stem(alone[0], 10), 30)]
+    stems = (None, Stem(alone[0], 10))
+    wanted = [
+        Wanted(prompt.symbols, trunk.length, prompt.length, stem)
+        for prompt, trunk, stem in zip(prompts, alone, stems, strict=True)
+    ]
     found = prefill_all(network, wanted, torch.cat((vectors[:12], vectors[10:30])))
     assert [trunk.length for trunk in found] == [12, 30]
     for mine, theirs in zip(found, alone, strict=True):
