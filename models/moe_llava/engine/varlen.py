@@ -11,7 +11,6 @@ N new tokens of B sequences, H heads, K key heads, G = H / K, d head width, S tr
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, groupby
@@ -25,12 +24,6 @@ from .block import Block
 from .pool import Pool, stretches
 
 _WIDEST = 256  # of the heads that the kernel takes
-# torch 2.10 says `is_causal`, later ones have windows
-_CAUSAL = (
-    {"window_size": (-1, 0)}
-    if "window_size" in inspect.signature(varlen_attn).parameters
-    else {"is_causal": True}
-)
 
 
 def serves(network: Network) -> bool:
@@ -64,7 +57,7 @@ def attend_many(
         spans.most_queries,
         spans.most_keys,
         return_aux=AuxRequest(lse=True),
-        **(_CAUSAL if spans.causal else {}),
+        window_size=(-1, 0 if spans.causal else -1),
     )
     return mixed, logarithms
 

@@ -24,8 +24,8 @@ from .varlen import Spans, attend_many, for_all_heads
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A trunk that is to be computed: its symbols, its positions, those of the whole prompt, and what
-    it begins like, if anything."""
+    """A trunk that is to be computed: its symbols, its positions, those of the whole prompt, and
+    what it begins like, if anything."""
 
     symbols: Symbols
     length: int
