@@ -73,3 +73,9 @@ class NotComparable(EvalError):
 
 class TooFewAnswers(EvalError):
     exit_code = 5
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says that is not blank; its type's name if there is none."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)

@@ -17,7 +17,7 @@ import torch
 import torch.distributed
 from torch.distributed import DistError, PrefixStore, TCPStore  # type: ignore[attr-defined]
 
-from lvlm_eval.errors import Incomplete, UsageError
+from lvlm_eval.errors import Incomplete, UsageError, first_line
 from lvlm_eval.placement import OWN_LAUNCH, Place, Rank
 
 CONNECT_SECONDS = 300.0  # in which rank 0 must have come up, on whatever node
@@ -79,13 +79,13 @@ class Store:
         except DistError as error:
             doing = "open" if opens else "reach"
             raise UsageError(
-                f"rank {rank.rank}: cannot {doing} {self._where}: {_first_line(error)}; "
+                f"rank {rank.rank}: cannot {doing} {self._where}: {first_line(error)}; "
                 "give another MASTER_ADDR and MASTER_PORT (deepspeed: --master_addr, --master_port)"
             ) from None
 
     def _gone(self, error: DistError) -> Incomplete:
         return Incomplete(
-            f"rank {self._rank.rank}: {self._where} is gone ({_first_line(error)}): the launch has "
+            f"rank {self._rank.rank}: {self._where} is gone ({first_line(error)}): the launch has "
             "ended; what is answered is kept, the same command goes on"
         )
 
@@ -169,7 +169,3 @@ def start_torchrun(processes: int, arguments: Sequence[str]) -> Ended | None:
             f"ended by {error.sigval.name}; what is answered is kept, the same command goes on"
         ) from None
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]

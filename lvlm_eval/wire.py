@@ -18,7 +18,7 @@ import torch
 import torch.distributed
 from torch import Tensor
 
-from lvlm_eval.errors import CheckpointError, Incomplete
+from lvlm_eval.errors import CheckpointError, Incomplete, first_line
 from lvlm_eval.schema import JSON, Decoding
 
 _NO_LIMIT = timedelta(days=365)
@@ -86,7 +86,7 @@ def partners() -> Iterator[None]:
             raise
         raise Incomplete(
             f"rank {torch.distributed.get_rank()} of the replica has lost another one "
-            f"({_first_line(error)}); what is answered is kept, the same command goes on"
+            f"({first_line(error)}); what is answered is kept, the same command goes on"
         ) from error
 
 
@@ -105,7 +105,7 @@ def too_much(count: int, advice: str, error: torch.OutOfMemoryError) -> Incomple
     """
     return Incomplete(
         f"out of memory with {count} question{'s' if count > 1 else ''} at once "
-        f"({_first_line(error)}); processes that share a model cannot go on with less by "
+        f"({first_line(error)}); processes that share a model cannot go on with less by "
         f"themselves: the same command with {advice} goes on"
     )
 
@@ -125,7 +125,3 @@ def _of_a_connection(error: RuntimeError) -> bool:
     """Whether it is what torch raises for a lost connection or the time limit: NCCL's and the
     store's errors have a type, those of gloo only name a file of it."""
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]

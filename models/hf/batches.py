@@ -15,7 +15,7 @@ import PIL.Image
 import transformers
 from jinja2 import TemplateError
 
-from lvlm_eval.errors import DataError
+from lvlm_eval.errors import DataError, first_line
 from lvlm_eval.schema import Image, Request, Response
 
 from .grouping import apart, grouped, picture_key, portions, windows
@@ -130,5 +130,4 @@ def _picture(image: Image) -> PIL.Image.Image | DataError:
 
 def failure(question_id: str, error: Exception) -> Response:
     """The response for a question that failed: the error's kind and the first line of it."""
-    lines = str(error).splitlines() or [""]
-    return Response(question_id, "", "error", error=f"{type(error).__name__}: {lines[0]}")
+    return Response(question_id, "", "error", error=f"{type(error).__name__}: {first_line(error)}")

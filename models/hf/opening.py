@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers.distributed import DistributedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
-from lvlm_eval.errors import CheckpointError
+from lvlm_eval.errors import CheckpointError, first_line
 from lvlm_eval.hub_cache import model_folder, revision_of
 from lvlm_eval.weights_digest import digest_of_files
 
@@ -82,7 +82,7 @@ class Opened:
             with torch.device("meta"):
                 return AutoModelForImageTextToText.from_config(self.config)
         except _UNREADABLE as error:
-            raise CheckpointError(f"{self.folder}: {_first_line(error)}") from None
+            raise CheckpointError(f"{self.folder}: {first_line(error)}") from None
 
     def load(
         self, dtype: torch.dtype, device: str, attention: str, ranks: int = 1
@@ -110,7 +110,7 @@ class Opened:
                     "could run code when it is read; save the tensors alone, best as safetensors"
                 ) from None
             except _UNREADABLE as error:
-                raise CheckpointError(f"{self.folder}: {_first_line(error)}") from None
+                raise CheckpointError(f"{self.folder}: {first_line(error)}") from None
         wrong = sorted(str(key) for key in (*info["missing_keys"], *info["mismatched_keys"]))
         if wrong:
             raise CheckpointError(
@@ -128,7 +128,7 @@ def open_checkpoint(location: str) -> Opened:
     try:
         config = AutoConfig.from_pretrained(folder, **_LOCAL)
     except _UNREADABLE as error:
-        raise CheckpointError(f"{folder}: {_first_line(error)}") from None
+        raise CheckpointError(f"{folder}: {first_line(error)}") from None
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise CheckpointError(
             f"{folder}: model_type {config.model_type!r} is no image-text-to-text model of "
@@ -177,7 +177,7 @@ def _read_processor(folder: Path) -> transformers.ProcessorMixin:
     try:
         processor = chosen.from_pretrained(folder, backend="pil", **_LOCAL)
     except _UNREADABLE as error:
-        why = _first_line(error)
+        why = first_line(error)
         raise CheckpointError(f"{folder}: its processor cannot be read: {why}") from None
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise CheckpointError(
@@ -240,11 +240,6 @@ def _template(processor: transformers.ProcessorMixin, folder: Path) -> str:
             "known; put the template that its authors give into chat_template.jinja there"
         )
     return str(found)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import PIL.Image
 import torch
 from jinja2 import TemplateError
 
+from lvlm_eval.errors import first_line
 from lvlm_eval.schema import Decoding, Image, Prompt, Request
 
 from .prompts import Encoder, Item
@@ -37,7 +38,7 @@ def why_not_shared(runner: Runner, encoder: Encoder) -> str:
     except torch.OutOfMemoryError:
         raise
     except (*_UNFORESEEN, TemplateError) as error:
-        return _told(error)
+        return f"{type(error).__name__}: {first_line(error)}"
 
 
 def why_not_run(runner: Runner, encoder: Encoder) -> str:
@@ -54,7 +55,7 @@ def why_not_run(runner: Runner, encoder: Encoder) -> str:
     except torch.OutOfMemoryError:
         raise
     except _UNFORESEEN as error:
-        return _told(error)
+        return f"{type(error).__name__}: {first_line(error)}"
     return ""
 
 
@@ -105,8 +106,3 @@ def _picture(size: tuple[int, int]) -> PIL.Image.Image:
     picture = PIL.Image.merge("RGB", shades)
     picture.paste((220, 20, 30), (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
     return picture
-
-
-def _told(error: Exception) -> str:
-    lines = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"
