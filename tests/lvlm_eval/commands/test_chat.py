@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -249,10 +250,14 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """Make standard input the terminal that rules the new session, so that Ctrl-C comes from it."""
+    """Make standard input the terminal that rules the new session, so that Ctrl-C comes from it.
+
+    Who starts the tests in the background may have Ctrl-C ignored, and that is handed down.
+    """
     import fcntl
     import termios
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
